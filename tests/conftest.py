@@ -1,0 +1,45 @@
+"""Fixtures that every kind of test shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``make golden`` rewrites the expected files; the change is reviewed as a diff."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite the files in tests/golden")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """Compares bytes with the expected file of that name in tests/golden, or rewrites it."""
+
+    def check(name: str, content: bytes) -> None:
+        expected = ROOT / "tests" / "golden" / name
+        if request.config.getoption("--update-golden"):
+            expected.parent.mkdir(parents=True, exist_ok=True)
+            expected.write_bytes(content)
+        assert content == expected.read_bytes(), f"{expected} differs; if that is meant, run: make golden"
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def material() -> Path:
+    """The folder of real models and images, or a skip that says so."""
+    folder = Path(os.environ.get("QUANTKIT_MATERIAL", ROOT.parent / "shared" / "material"))
+    if not folder.is_dir():
+        pytest.skip(f"no real models: {folder} is not there (set QUANTKIT_MATERIAL)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits() -> Path:
+    """The small model and images that come with the project."""
+    return ROOT / "calib_data" / "digits"
