@@ -1,0 +1,17 @@
+"""The array types that every stage speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Floats: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
+
+Batch: TypeAlias = Mapping[str, Array]
+"""Input or output name → array; axis 0 counts samples wherever the model has a batch axis."""

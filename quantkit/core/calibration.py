@@ -1,0 +1,173 @@
+"""The ranges that a rule chose, why, and from what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quantkit.core.errors import ArtifactError
+from quantkit.core.files import readable, write_whole
+from quantkit.core.notebook import html_table
+from quantkit.core.ranges import Range
+
+SCHEMA = "quantkit.calibration/1"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorCalibration:
+    """One tensor's range and how it came about.
+
+    Args:
+        range: what is kept, per tensor.
+        observed: exact smallest and largest value seen, widened to hold 0.
+        rule: the plug-in's name, with options that are not its defaults.
+        clipped: share of the non-zero values that lie beyond `range`.
+        clipped_energy: Σ (x − nearest end)² over those values, as a share of Σ x².
+        notes: what a person should know: ``"constant"``, ``"denormal"``, ``"dominated"``, ``"over-clipped"``.
+    """
+
+    range: Range
+    observed: Range
+    rule: str
+    clipped: float = 0.0
+    clipped_energy: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a calibration comes from, as digests and counts.
+
+    Args:
+        model: SHA-256 of the FP32 model's graph and weights.
+        samples: how many samples were counted.
+        samples_digest: SHA-256 over their sorted names and digests.
+        preprocessing: canonical JSON of the preprocessing record.
+        environment: versions, threads and instruction set of the collecting run.
+        synthetic: made-up data was counted; a gate refuses such a calibration.
+    """
+
+    model: str
+    samples: int
+    samples_digest: str
+    preprocessing: str = "{}"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Tensor → range, by one rule and its per-tensor exceptions.
+
+    `symmetric` says for which kind of scheme the ranges were chosen.
+    """
+
+    rule: str
+    symmetric: bool
+    tensors: Mapping[str, TensorCalibration]
+    provenance: Provenance
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """Tensor → range."""
+        return {name: tensor.range for name, tensor in self.tensors.items()}
+
+    def noted(self, note: str) -> list[str]:
+        """The tensors that carry `note`, sorted."""
+        return sorted(name for name, tensor in self.tensors.items() if note in tensor.notes)
+
+    def save(self, path: Path | str) -> str:
+        """Writes canonical JSON, atomically; equal calibrations are equal bytes. Returns the SHA-256."""
+        return write_whole(Path(path), self.to_json().encode())
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, shortest exact floats, a newline at the end."""
+        document = {
+            "schema": SCHEMA,
+            "rule": self.rule,
+            "symmetric": self.symmetric,
+            "provenance": asdict(self.provenance),
+            "tensors": {name: _tensor_to_json(tensor) for name, tensor in self.tensors.items()},
+        }
+        return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def load(cls, path: Path | str) -> Calibration:
+        """Reads what `save` wrote.
+
+        Raises:
+            ArtifactError: not a calibration, another schema, or a range that no calibration has.
+        """
+        with readable(Path(path)):
+            text = Path(path).read_bytes()
+        try:
+            return cls.from_json(text)
+        except ArtifactError as refusal:
+            raise refusal.located(str(path)) from refusal.__cause__
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Calibration:
+        """The calibration that `to_json` wrote."""
+        try:
+            document = json.loads(text)
+            if document["schema"] != SCHEMA:
+                raise _refused(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
+            return cls(
+                rule=str(document["rule"]),
+                symmetric=bool(document["symmetric"]),
+                tensors={str(name): _tensor_from_json(entry) for name, entry in document["tensors"].items()},
+                provenance=Provenance(**document["provenance"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
+            raise _refused(f"{type(reason).__name__}: {reason}") from reason
+
+    def __repr__(self) -> str:
+        kind = "symmetric" if self.symmetric else "affine"
+        return f"Calibration({self.rule}, {kind}: {len(self.tensors)} tensors from {self.provenance.samples} samples)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [name, f"{own.range.low:.6g}", f"{own.range.high:.6g}", f"{own.clipped:.4%}", ", ".join(own.notes)]
+            for name, own in self.tensors.items()
+        ]
+        return html_table(repr(self), ["tensor", "from", "to", "clipped", "notes"], rows)
+
+
+def _tensor_to_json(tensor: TensorCalibration) -> dict[str, Any]:
+    return {
+        "range": [float(tensor.range.low), float(tensor.range.high)],
+        "observed": [float(tensor.observed.low), float(tensor.observed.high)],
+        "rule": tensor.rule,
+        "clipped": tensor.clipped,
+        "clipped_energy": tensor.clipped_energy,
+        "notes": list(tensor.notes),
+    }
+
+
+def _tensor_from_json(entry: Mapping[str, Any]) -> TensorCalibration:
+    return TensorCalibration(
+        range=_range_from_json(entry["range"]),
+        observed=_range_from_json(entry["observed"]),
+        rule=str(entry["rule"]),
+        clipped=float(entry["clipped"]),
+        clipped_energy=float(entry["clipped_energy"]),
+        notes=tuple(str(note) for note in entry["notes"]),
+    )
+
+
+# Beyond float32 nothing was ever observed: such a bound was edited by hand or damaged.
+_LARGEST = 3.4028235e38
+
+
+def _range_from_json(ends: Any) -> Range:
+    low, high = (float(end) for end in ends)
+    if not -_LARGEST <= low <= 0 <= high <= _LARGEST:
+        raise _refused(f"a range of {low} to {high} is not one that calibration writes")
+    return Range(low, high)
+
+
+def _refused(cause: str) -> ArtifactError:
+    return ArtifactError("QK3221", "not a usable calibration", cause=cause, hints=["calibrate again"])

@@ -1,0 +1,218 @@
+"""What INT8 cost: figures with intervals, per-sample rows, speed, size and coverage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from quantkit.core.arrays import Array, Counts
+from quantkit.core.errors import UsageError
+from quantkit.core.notebook import html_table
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with a two-sided confidence interval, in the metric's own unit; `method` says how it was made."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float = 0.95
+    method: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.estimate:+.5g} [{self.low:+.5g}, {self.high:+.5g}]"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """One metric over all samples.
+
+    Args:
+        metric: plug-in name, such as ``"top1"``.
+        samples: how many samples it is computed from.
+        reference: the reference model's own value, where it has one (accuracy has, SQNR has not).
+        candidate: the candidate's value.
+        difference: candidate − reference, paired sample by sample.
+        interval: around the candidate's value, where the reference has none.
+        unit: ``"share"`` (0…1), ``"dB"`` or ``""``.
+        higher_is_better: the direction.
+        title: what tables call it, such as ``"top-1"``; the plug-in's name where it is empty.
+        facts: further figures, such as ``{"regressed": 3, "fixed": 1, "p_value": 0.6}``.
+    """
+
+    metric: str
+    samples: int
+    candidate: float
+    reference: float | None = None
+    difference: Interval | None = None
+    interval: Interval | None = None
+    unit: str = ""
+    higher_is_better: bool = True
+    title: str = ""
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Time of one `run` call, milliseconds; `runs` of them, each with `batch` samples, after `warmup` others."""
+
+    p50_ms: float
+    p90_ms: float
+    runs: int
+    batch: int
+    warmup: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCoverage:
+    """What an engine really does with one node: ``"int8"``, ``"fp32"`` or another precision, and why."""
+
+    node: str
+    operator: str
+    precision: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which of a model's quantizable nodes an engine executes in integers, found in its optimized graph."""
+
+    nodes: tuple[NodeCoverage, ...]
+
+    @property
+    def integer(self) -> int:
+        """Nodes executed in integers."""
+        return sum(node.precision == "int8" for node in self.nodes)
+
+    @property
+    def total(self) -> int:
+        """Nodes that compute something."""
+        return len(self.nodes)
+
+    @property
+    def share(self) -> float:
+        """Integer nodes over all; 0 for a model without nodes."""
+        return self.integer / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One model under comparison: a short name for tables, its file, and what it weighs."""
+
+    name: str
+    path: str
+    digest: str
+    size_bytes: int
+    latency: Latency | None = None
+    coverage: Coverage | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A candidate and everything measured about it.
+
+    Args:
+        subject: the candidate.
+        metrics: each over all samples.
+        rows: column → bool, int64 or float64 array[n], in the order of the comparison's samples.
+    """
+
+    subject: Subject
+    metrics: tuple[MetricSummary, ...]
+    rows: Mapping[str, Array]
+
+    def metric(self, name: str) -> MetricSummary | None:
+        """The summary called `name`, if it was computed."""
+        return next((summary for summary in self.metrics if summary.metric == name), None)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Outcome)
+            and (self.subject, self.metrics) == (other.subject, other.metrics)
+            and self.rows.keys() == other.rows.keys()
+            and all(_same(column, other.rows[name]) for name, column in self.rows.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """A reference and its candidates on the same samples, in the same order, in the same run.
+
+    Args:
+        reference: the FP32 model.
+        candidates: the INT8 models, each with metrics against the reference; names differ.
+        samples: sample names, in evaluation order; the rows of every outcome follow it.
+        labels: int64[n] where the data has labels.
+        environment: versions, threads, instruction set.
+        data: what was evaluated: source, digest over samples, preprocessing.
+        notes: warnings that every rendering shows.
+    """
+
+    reference: Subject
+    candidates: tuple[Outcome, ...]
+    samples: tuple[str, ...]
+    labels: Counts | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses two models of one name, which no table and no file could tell apart."""
+        names = Counter([self.reference.name, *(outcome.subject.name for outcome in self.candidates)])
+        name, times = names.most_common(1)[0]
+        if times > 1:
+            title = f"{times} models under comparison are called {name!r}"
+            raise UsageError("QK1051", title, hints=["give each another name"])
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Comparison)
+            and (self.reference, self.candidates, self.samples) == (other.reference, other.candidates, other.samples)
+            and (self.environment, self.data, self.notes) == (other.environment, other.data, other.notes)
+            and _same(self.labels, other.labels)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(_told(outcome) for outcome in self.candidates)
+        return f"Comparison({self.reference.name} against {shown}: {len(self.samples)} samples)"
+
+    def _repr_html_(self) -> str:
+        header = ["model", "metric", "FP32", "INT8", "difference, interval"]
+        rows = [
+            [
+                outcome.subject.name,
+                summary.title or summary.metric,
+                "" if summary.reference is None else f"{summary.reference:.5g}",
+                f"{summary.candidate:.5g} {summary.unit}".removesuffix(" share"),
+                str(summary.difference or summary.interval or ""),
+            ]
+            for outcome in self.candidates
+            for summary in outcome.metrics
+        ]
+        return html_table(f"{len(self.samples)} samples against {self.reference.name}", header, rows)
+
+
+def _same(mine: Array | None, theirs: Array | None) -> bool:
+    """Equal values, with NaN equal to itself; `None` equals `None` only."""
+    if mine is None or theirs is None:
+        return mine is theirs
+    return mine.dtype == theirs.dtype and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
+
+
+def _told(outcome: Outcome) -> str:
+    """A candidate's name and the first thing that a reader asks: its accuracy's difference, or its first metric."""
+    ranked = sorted(outcome.metrics, key=lambda summary: summary.difference is None)
+    if not ranked:
+        return outcome.subject.name
+    first = ranked[0]
+    figure = f"{first.candidate:.5g}" if first.difference is None else str(first.difference)
+    return f"{outcome.subject.name} ({first.metric} {figure})"

@@ -1,0 +1,124 @@
+"""Writing files so that a reader, a crash or a full disk never meets half of one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from quantkit.core.errors import ArtifactError, SetupError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with readable(path), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(stream)
+
+
+def _sha256(stream: IO[bytes]) -> str:
+    seen = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        seen.update(block)
+    return seen.hexdigest()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns what the system says about reading `path` into an error that names it."""
+    try:
+        yield
+    except PermissionError as refusal:
+        raise SetupError("QK4101", f"no permission to read {path}", where=str(path)) from refusal
+    except IsADirectoryError as refusal:
+        raise ArtifactError("QK3201", f"{path} is a directory, not a file", where=str(path)) from refusal
+    except OSError as refusal:
+        raise ArtifactError("QK3202", f"cannot read {path}: {refusal.strerror}", where=str(path)) from refusal
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place, whole and durable, when the block succeeds.
+
+    Missing folders are made. On any failure the old file stays as it was and the temporary one is removed.
+    The temporary name starts with the final one, so that `sweep` can tell whose leftovers they are.
+    """
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with writable(path):
+            _make_durable(temporary)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> str:
+    """Writes `content` to `path` atomically; returns its SHA-256."""
+    with replacing(path) as temporary, writable(path):
+        temporary.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def sweep(path: Path) -> int:
+    """Removes temporary files that an interrupted write of `path` left behind; returns how many."""
+    leftovers = list(path.parent.glob(f".{path.name}.*.tmp")) if path.parent.is_dir() else []
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turns what the system says about writing `path` into an error that names it and the remedy."""
+    try:
+        yield
+    except OSError as refusal:
+        raise _write_refused(path, refusal) from refusal
+
+
+def _write_refused(path: Path, refusal: OSError) -> SetupError:
+    if refusal.errno in _FULL:
+        return SetupError(
+            "QK4102",
+            f"no space left to write {path}",
+            where=str(path),
+            hints=["free space, or choose another --output"],
+        )
+    if refusal.errno in _REFUSED:
+        return SetupError(
+            "QK4103", f"no permission to write {path}", where=str(path), hints=["choose another --output"]
+        )
+    return SetupError("QK4104", f"cannot write {path}: {refusal.strerror}", where=str(path))
+
+
+def _make_durable(temporary: Path) -> None:
+    """Flushes the content and gives the file the permissions that a plain open would have given it."""
+    with temporary.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    umask = os.umask(0)
+    os.umask(umask)
+    temporary.chmod(0o666 & ~umask)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename itself survive a power loss, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

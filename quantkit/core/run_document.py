@@ -1,0 +1,139 @@
+"""A comparison as a JSON document and back, without its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from quantkit.core.comparison import (
+    Comparison,
+    Coverage,
+    Interval,
+    Latency,
+    MetricSummary,
+    NodeCoverage,
+    Outcome,
+    Subject,
+)
+from quantkit.core.errors import ArtifactError
+from quantkit.core.json_values import count, entries, real, text, texts, truth
+
+SCHEMA = "quantkit.run/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a document says about its rows: how many, whether labelled, and candidate → column → type."""
+
+    samples: int
+    labelled: bool
+    columns: Mapping[str, Mapping[str, str]]
+
+
+def refused(cause: str) -> ArtifactError:
+    """The error for a document that is not a run of this version."""
+    return ArtifactError("QK3241", "not a usable run", cause=cause, hints=["compare again"])
+
+
+def written(comparison: Comparison) -> dict[str, Any]:
+    """The document; what it says beyond the comparison, such as counts, is for readers without quantkit."""
+    return {
+        "schema": SCHEMA,
+        "reference": _from_subject(comparison.reference),
+        "candidates": [_from_outcome(outcome) for outcome in comparison.candidates],
+        "samples": {"count": len(comparison.samples), "labelled": comparison.labels is not None},
+        "environment": dict(comparison.environment),
+        "data": dict(comparison.data),
+        "notes": list(comparison.notes),
+    }
+
+
+def _from_outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "subject": _from_subject(outcome.subject),
+        "metrics": [asdict(summary) for summary in outcome.metrics],
+        "columns": {name: values.dtype.name for name, values in outcome.rows.items()},
+    }
+
+
+def _from_subject(subject: Subject) -> dict[str, Any]:
+    document = asdict(subject)
+    if subject.coverage is not None:
+        document["coverage"] |= {"integer": subject.coverage.integer, "total": subject.coverage.total}
+    return document
+
+
+def read(document: Mapping[str, Any]) -> tuple[Comparison, Shape]:
+    """The comparison without rows, and what is said about them. Raises one of `MALFORMED` on damage.
+
+    Raises:
+        ArtifactError: the document has another schema.
+        UsageError: two models have one name.
+    """
+    if document["schema"] != SCHEMA:
+        raise refused(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
+    candidates, samples = entries(document["candidates"]), document["samples"]
+    comparison = Comparison(
+        reference=_to_subject(document["reference"]),
+        candidates=tuple(_to_outcome(entry) for entry in candidates),
+        samples=(),
+        environment=texts(document["environment"]),
+        data=texts(document["data"]),
+        notes=tuple(text(note) for note in entries(document["notes"])),
+    )
+    columns = {text(entry["subject"]["name"]): texts(entry["columns"]) for entry in candidates}
+    return comparison, Shape(count(samples["count"]), truth(samples["labelled"]), columns)
+
+
+def _to_outcome(entry: Mapping[str, Any]) -> Outcome:
+    return Outcome(_to_subject(entry["subject"]), tuple(_to_metric(metric) for metric in entries(entry["metrics"])), {})
+
+
+def _to_subject(entry: Mapping[str, Any]) -> Subject:
+    latency, coverage = entry["latency"], entry["coverage"]
+    return Subject(
+        name=text(entry["name"]),
+        path=text(entry["path"]),
+        digest=text(entry["digest"]),
+        size_bytes=count(entry["size_bytes"]),
+        latency=None if latency is None else _to_latency(latency),
+        coverage=None if coverage is None else Coverage(tuple(_to_node(node) for node in entries(coverage["nodes"]))),
+        provenance=texts(entry["provenance"]),
+    )
+
+
+def _to_latency(entry: Mapping[str, Any]) -> Latency:
+    return Latency(
+        p50_ms=real(entry["p50_ms"]),
+        p90_ms=real(entry["p90_ms"]),
+        runs=count(entry["runs"]),
+        batch=count(entry["batch"]),
+        warmup=count(entry["warmup"]),
+    )
+
+
+def _to_node(entry: Mapping[str, Any]) -> NodeCoverage:
+    return NodeCoverage(**{name: text(entry[name]) for name in ("node", "operator", "precision", "reason")})
+
+
+def _to_metric(entry: Mapping[str, Any]) -> MetricSummary:
+    return MetricSummary(
+        metric=text(entry["metric"]),
+        samples=count(entry["samples"]),
+        candidate=real(entry["candidate"]),
+        reference=None if entry["reference"] is None else real(entry["reference"]),
+        difference=_to_interval(entry["difference"]),
+        interval=_to_interval(entry["interval"]),
+        unit=text(entry["unit"]),
+        higher_is_better=truth(entry["higher_is_better"]),
+        title=text(entry["title"]),
+        facts={name: real(value) for name, value in entry["facts"].items()},
+    )
+
+
+def _to_interval(entry: Mapping[str, Any] | None) -> Interval | None:
+    if entry is None:
+        return None
+    low, high, level = real(entry["low"]), real(entry["high"]), real(entry["level"])
+    return Interval(real(entry["estimate"]), low, high, level, text(entry["method"]))

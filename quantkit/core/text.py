@@ -1,0 +1,39 @@
+"""Strings that came from models, files and labels, made safe to show."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Cc: control characters; Cf: direction marks and other invisible ones; Cs: half of a pair, which no encoding
+# has; Zl, Zp: line ends.
+_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with every character that could steer a terminal or mislead a reader made visible.
+
+    An escape sequence in a node's name recolours, moves or erases what was said before; a direction mark shows its
+    letters in another order; a lone surrogate, as in a file name that is not UTF-8, cannot be written at all.
+
+    >>> printable("conv\\x1b[31m")
+    'conv\\\\x1b[31m'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(letter) if unicodedata.category(letter) in _UNSAFE else letter for letter in text)
+
+
+def _visible(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` with its middle left out where it is longer than `limit` characters; both ends tell names apart.
+
+    >>> shortened("backbone/stage3/unit4/conv2/Conv_output_0", 21)
+    'backbone/s…v_output_0'
+    """
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) // 2
+    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quantkit.core.comparison import Comparison, Coverage, Subject
+from quantkit.core.errors import UsageError
+from tests.fake_comparison import comparison
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    whole = comparison()
+    with pytest.raises(UsageError, match="2 models under comparison are called 'max'"):
+        replace(whole, candidates=(whole.candidates[0], whole.candidates[0]))
+
+
+def test_comparisons_are_equal_by_content() -> None:
+    whole, again = comparison(), comparison()
+    assert whole == again
+    changed = dict(whole.candidates[0].rows) | {"top1": np.zeros(300, np.bool_)}
+    assert whole != replace(again, candidates=(replace(whole.candidates[0], rows=changed), whole.candidates[1]))
+    assert whole != replace(again, labels=None)
+
+
+def test_a_repr_says_what_it_cost() -> None:
+    shown = repr(comparison())
+    assert shown.startswith("Comparison(fp32 against max (top1 -0.016667 [-0.0445, +0.0099]), entropy (top1 +0")
+    assert shown.endswith(": 300 samples)")
+
+
+def test_a_candidate_without_metrics_still_has_a_repr() -> None:
+    whole = comparison()
+    bare = replace(whole, candidates=(replace(whole.candidates[0], metrics=()),))
+    assert repr(bare) == "Comparison(fp32 against max: 300 samples)"
+
+
+def test_coverage_of_a_model_without_nodes_is_nothing() -> None:
+    assert (Coverage(()).share, Coverage(()).total) == (0.0, 0)
+
+
+def test_a_metric_is_found_by_name() -> None:
+    outcome = comparison().candidates[0]
+    assert outcome.metric("sqnr") is outcome.metrics[3]
+    assert outcome.metric("psnr") is None
+
+
+def test_a_comparison_needs_no_candidates() -> None:
+    assert Comparison(Subject("fp32", "m.onnx", "", 1), (), ()).candidates == ()
