@@ -1,0 +1,1 @@
+"""Reading, preparing and rewriting ONNX graphs; knows no runtime."""

@@ -1,0 +1,17 @@
+"""Every node gets a name of its own, because exclusions and coverage reports speak of nodes by name."""
+
+from __future__ import annotations
+
+from quantkit.graph.draft import Draft
+from quantkit.graph.scopes import unused_name
+
+
+def nodes_named(draft: Draft) -> None:
+    """Nameless nodes take the name of what they make; of namesakes the first keeps the name, others get a number."""
+    given = {node.name for node in draft.graph.node}
+    seen: set[str] = set()
+    for node in draft.graph.node:
+        if not node.name or node.name in seen:
+            wish = node.name or next((name for name in node.output if name), node.op_type)
+            node.name = unused_name(wish, given)
+        seen.add(node.name)

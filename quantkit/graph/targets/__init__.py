@@ -1,0 +1,1 @@
+"""What each runtime wants: one module for each target."""
