@@ -1,0 +1,1 @@
+"""Sources of representative samples, and what is done to them first."""
