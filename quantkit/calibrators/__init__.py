@@ -1,0 +1,1 @@
+"""Threshold rules: from a histogram to the range worth keeping."""
