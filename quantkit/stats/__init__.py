@@ -1,0 +1,1 @@
+"""Collectors: an engine's tensors become mergeable statistics."""
