@@ -1,0 +1,1 @@
+"""Writers: a calibration in the form that a runtime reads."""
