@@ -1,0 +1,1 @@
+"""Candidates against a reference, on the same samples: metrics, paired statistics, latency."""

@@ -1,0 +1,74 @@
+"""What a reader has to know about the figures of an evaluation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from quantkit.core.arrays import Array, Counts
+
+Rows = Mapping[str, Mapping[str, Array]]
+"""Candidate → column → array[n]."""
+
+
+def notes_on(
+    rows: Rows, labels: Counts | None, *, obstacles: Mapping[str, str], undivided: Mapping[str, str]
+) -> tuple[str, ...]:
+    """All notes.
+
+    Args:
+        rows: what every candidate answered.
+        labels: int64[n], where known.
+        obstacles: metric that was left out → why.
+        undivided: output that was left out → its type and shape.
+    """
+    return (
+        *_left_out(obstacles),
+        *(
+            f"output {name!r} is not compared: in {shape}, axis 0 does not count samples"
+            for name, shape in undivided.items()
+        ),
+        *_guessing(rows, labels),
+        *(note for candidate, columns in rows.items() for note in _odd_answers(candidate, columns)),
+    )
+
+
+def _left_out(obstacles: Mapping[str, str]) -> list[str]:
+    """A line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for metric, reason in obstacles.items():
+        reasons.setdefault(reason, []).append(metric)
+    return [f"not measured: {', '.join(metrics)} ({reason})" for reason, metrics in reasons.items()]
+
+
+def _odd_answers(candidate: str, columns: Mapping[str, Array]) -> list[str]:
+    samples, strange = len(columns["changed"]), int(np.count_nonzero(columns["nonfinite"]))
+    if not columns["changed"].any():
+        return [f"{candidate}: every output equals the reference's on all {samples} samples; was anything quantized?"]
+    if strange:
+        return [
+            f"{candidate}: NaN or infinity where the reference is finite, in {strange} of {samples} samples; "
+            "a prediction from NaN counts as wrong, the error of such a value as infinite"
+        ]
+    return []
+
+
+# Below this, one lucky sample more or less decides.
+_FEWEST = 20
+
+
+def _guessing(rows: Rows, labels: Counts | None) -> list[str]:
+    """A reference that does little better than a constant answer: the labels or the preprocessing are wrong."""
+    hits = next((columns["top1_reference"] for columns in rows.values() if "top1_reference" in columns), None)
+    if hits is None or labels is None or len(labels) < _FEWEST:
+        return []
+    right, commonest = int(np.count_nonzero(hits)), int(np.unique(labels, return_counts=True)[1].max())
+    # Two standard deviations of a count of guesses that are as often right.
+    if right > commonest + 2 * math.sqrt(commonest):
+        return []
+    return [
+        f"the reference is right on {right} of {len(labels)} samples, hardly more than the {commonest} of the "
+        "commonest label: look at the preprocessing and at the order of the classes before trusting any accuracy here"
+    ]
