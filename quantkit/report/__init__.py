@@ -1,0 +1,1 @@
+"""Renderers, a plug-in each: a comparison as a terminal table, JSON or Markdown."""

@@ -1,0 +1,149 @@
+"""The rows of every table: a line for each figure, a cell for each model, the reference first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from quantkit.core.comparison import Comparison, Interval, MetricSummary, Subject
+from quantkit.report._numbers import milliseconds, plain, signed, sizes, times, unsigned
+
+NOTHING = "–"
+"""A cell whose figure is not known."""
+
+NEVER = ""
+"""A cell that can have none, such as the reference's difference from itself."""
+
+Show = Callable[[MetricSummary], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table; one that is a `detail` says more about the line above."""
+
+    label: str
+    cells: tuple[str, ...]
+    detail: bool = False
+
+    @property
+    def told(self) -> bool:
+        """Whether any cell says something."""
+        return any(cell not in {NOTHING, NEVER} for cell in self.cells)
+
+
+def rows(comparison: Comparison) -> list[Row]:
+    """All figures: metrics, those with a reference value first, then latency, size and coverage."""
+    subjects = [comparison.reference, *(outcome.subject for outcome in comparison.candidates)]
+    metrics = [row for name in _ranked(comparison) for row in _metric_rows(comparison, name)]
+    everything = [*metrics, *_latency_rows(subjects), *_size_rows(subjects), _coverage_row(subjects)]
+    return [row for row in everything if row.told]
+
+
+def _ranked(comparison: Comparison) -> list[str]:
+    """Names of all metrics: accuracies, other shares, decibels, the rest; each in order of the alphabet."""
+    units = {"share": 0, "dB": 1}
+    found = {summary.metric: summary for outcome in comparison.candidates for summary in outcome.metrics}
+
+    def rank(name: str) -> tuple[bool, int, str]:
+        return found[name].difference is None, units.get(found[name].unit, len(units)), name
+
+    return sorted(found, key=rank)
+
+
+def _metric_rows(comparison: Comparison, name: str) -> list[Row]:
+    summaries = [outcome.metric(name) for outcome in comparison.candidates]
+    first = next(summary for summary in summaries if summary is not None)
+    reference = NOTHING if first.reference is None else value(first.reference, first.unit)
+    head = Row(first.title or first.metric, (reference, *_cells(summaries, _own_value)))
+    level = next((found.level for found in (first.difference, first.interval) if found is not None), 0.95)
+    details: list[tuple[str, Show]] = [
+        ("difference", _difference),
+        (f"{100 * level:g} % interval", _interval),
+        ("flips − / +", _flips),
+    ]
+    return [head, *(Row(label, (NEVER, *_cells(summaries, show)), detail=True) for label, show in details)]
+
+
+def _cells(summaries: Iterable[MetricSummary | None], show: Show) -> list[str]:
+    return [(show(summary) if summary else None) or NOTHING for summary in summaries]
+
+
+def value(figure: float, unit: str) -> str:
+    """A figure with its unit; shares in percent."""
+    return f"{_bare_value(figure, unit)} {'%' if unit == 'share' else unit}".rstrip()
+
+
+def _bare_value(figure: float, unit: str) -> str:
+    if unit == "share":
+        return unsigned(100 * figure)
+    return unsigned(figure) if unit == "dB" else plain(figure)
+
+
+def change(figure: float, unit: str) -> str:
+    """A difference between two figures, with its unit; of shares, in percentage points."""
+    return f"{_bare_change(figure, unit)} {'pp' if unit == 'share' else unit}".rstrip()
+
+
+def _bare_change(figure: float, unit: str) -> str:
+    if unit == "share":
+        return signed(100 * figure)
+    return signed(figure, 2 if unit == "dB" else 5)
+
+
+def _own_value(summary: MetricSummary) -> str:
+    return value(summary.candidate, summary.unit)
+
+
+def _difference(summary: MetricSummary) -> str | None:
+    return change(summary.difference.estimate, summary.unit) if summary.difference else None
+
+
+def _interval(summary: MetricSummary) -> str | None:
+    if summary.difference:
+        return _span(summary.difference, lambda end: _bare_change(end, summary.unit))
+    if summary.interval:
+        return _span(summary.interval, lambda end: _bare_value(end, summary.unit))
+    return None
+
+
+def _span(interval: Interval, show: Callable[[float], str]) -> str:
+    return f"[{show(interval.low)}, {show(interval.high)}]"
+
+
+def _flips(summary: MetricSummary) -> str | None:
+    if "regressed" not in summary.facts or "fixed" not in summary.facts:
+        return None
+    return f"{summary.facts['regressed']:.0f} / {summary.facts['fixed']:.0f}"
+
+
+def _latency_rows(subjects: Sequence[Subject]) -> list[Row]:
+    found = [subject.latency for subject in subjects]
+    reference = found[0]
+    batch = next((f", batch {latency.batch}" for latency in found if latency), "")
+    ratios = [
+        times(reference.p50_ms / latency.p50_ms) if reference and latency and latency.p50_ms > 0 else NOTHING
+        for latency in found[1:]
+    ]
+    return [
+        Row(f"latency{batch}, p50", tuple(milliseconds(latency.p50_ms) if latency else NOTHING for latency in found)),
+        Row("p90", tuple(milliseconds(latency.p90_ms) if latency else NOTHING for latency in found), detail=True),
+        Row("speed-up", (NEVER, *ratios), detail=True),
+    ]
+
+
+def _size_rows(subjects: Sequence[Subject]) -> list[Row]:
+    reference, *candidates = (subject.size_bytes for subject in subjects)
+    ratios = [times(reference / own) if own else NOTHING for own in candidates]
+    return [
+        Row("size", tuple(sizes([subject.size_bytes for subject in subjects]))),
+        Row("times smaller", (NEVER, *ratios), detail=True),
+    ]
+
+
+def _coverage_row(subjects: Sequence[Subject]) -> Row:
+    return Row("nodes in INT8", tuple(_covered(subject) for subject in subjects))
+
+
+def _covered(subject: Subject) -> str:
+    coverage = subject.coverage
+    return f"{coverage.integer} of {coverage.total}" if coverage else NOTHING

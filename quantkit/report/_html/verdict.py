@@ -1,0 +1,77 @@
+"""The first thing that a reader wants: what it cost, how sure that is."""
+
+from __future__ import annotations
+
+from quantkit.core.comparison import Comparison, Interval, MetricSummary
+from quantkit.core.verdict import Judgement
+from quantkit.report._figures import change, rows, value
+from quantkit.report._html.checks import checked
+from quantkit.report._html.intervals import picture, span_of
+from quantkit.report._html.markup import Section, escaped, listed, table
+from quantkit.report._wording import model_names, sections
+
+_COLUMNS = (
+    ("model", "name"),
+    ("metric", "name"),
+    ("FP32", "figure"),
+    ("INT8", "figure"),
+    ("difference", "figure"),
+    ("interval", "figure"),
+    ("picture", "name"),
+    ("samples", "figure"),
+    ("flips − / +", "figure"),
+)
+
+
+def section(comparison: Comparison, judgement: Judgement | None) -> Section:
+    """The verdicts where there are any, what the run shows in sentences, and the figures with their intervals."""
+    told = {part.title: part.lines for part in sections(comparison)}
+    checks = [] if judgement is None else [checked(judgement)]
+    body = [*checks, listed(told.get("What this shows", ())), _differences(comparison), _figures(comparison)]
+    if notes := told.get("Notes"):
+        body.append(f'<div class="note" role="note"><strong>Notes</strong>{listed(notes)}</div>')
+    return Section("verdict", "What INT8 cost", "".join(body))
+
+
+def _figures(comparison: Comparison) -> str:
+    lines = [[f"· {row.label}" if row.detail else row.label, *row.cells] for row in rows(comparison)]
+    return table(["", *model_names(comparison, 60)], lines, caption="All figures")
+
+
+def _differences(comparison: Comparison) -> str:
+    """A line for each candidate and metric that the reference has a value of, with a picture of the interval."""
+    found = [
+        (outcome.subject.name, summary, summary.difference)
+        for outcome in comparison.candidates
+        for summary in outcome.metrics
+        if summary.difference is not None
+    ]
+    if not found:
+        return ""
+    head = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in _COLUMNS)
+    metrics = {summary.metric for _, summary, _ in found}
+    span = {metric: span_of([each for _, other, each in found if other.metric == metric]) for metric in metrics}
+    body = "".join(_line(name, summary, interval, span[summary.metric]) for name, summary, interval in found)
+    caption = "Paired differences from FP32"
+    return (
+        f'<div class="scroll"><table class="checks"><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _line(name: str, summary: MetricSummary, interval: Interval, span: tuple[float, float]) -> str:
+    unit = summary.unit
+    regressed, fixed = summary.facts.get("regressed"), summary.facts.get("fixed")
+    flips = "–" if regressed is None or fixed is None else f"{regressed:.0f} / {fixed:.0f}"
+    cells = [
+        "–" if summary.reference is None else value(summary.reference, unit),
+        value(summary.candidate, unit),
+        change(interval.estimate, unit),
+        f"{100 * interval.level:g} %: {change(interval.low, unit)} to {change(interval.high, unit)}",
+    ]
+    shown = "".join(f'<td class="figure">{escaped(cell)}</td>' for cell in cells)
+    return (
+        f'<tr><th scope="row">{escaped(name, 60)}</th><td class="name">{escaped(summary.title or summary.metric)}</td>'
+        f'{shown}<td>{picture(interval, span, unit)}</td><td class="figure">{summary.samples}</td>'
+        f'<td class="figure">{flips}</td></tr>'
+    )

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quantkit.core.comparison import Coverage, Interval, MetricSummary
+from quantkit.report._figures import NEVER, NOTHING, rows
+from tests.fake_comparison import comparison
+
+
+def test_accuracies_come_first_then_shares_then_decibels() -> None:
+    whole = comparison()
+    backwards = tuple(replace(outcome, metrics=outcome.metrics[::-1]) for outcome in whole.candidates)
+    heads = [row.label for row in rows(replace(whole, candidates=backwards)) if not row.detail]
+    assert heads == [
+        "top-1",
+        "top-5",
+        "agreement",
+        "SQNR",
+        "cosine",
+        "max error",
+        "latency, batch 1, p50",
+        "size",
+        "nodes in INT8",
+    ]
+
+
+def test_a_metric_that_nobody_knew_is_shown_by_its_unit_and_direction() -> None:
+    whole = comparison()
+    word_error = MetricSummary(
+        "wer", 300, 0.051, 0.05, Interval(0.001, -0.002, 0.004, level=0.9), unit="share", higher_is_better=False
+    )
+    found = rows(replace(whole, candidates=(replace(whole.candidates[0], metrics=(word_error,)),)))
+    assert [(row.label, row.cells) for row in found[:3]] == [
+        ("wer", ("5.00 %", "5.10 %")),
+        ("difference", (NEVER, "+0.10 pp")),
+        ("90 % interval", (NEVER, "[−0.20, +0.40]")),
+    ]
+
+
+def test_what_one_candidate_lacks_is_a_dash() -> None:
+    whole = comparison()
+    bare = replace(whole.candidates[1], metrics=whole.candidates[1].metrics[:1])
+    sqnr = next(row for row in rows(replace(whole, candidates=(whole.candidates[0], bare))) if row.label == "SQNR")
+    assert sqnr.cells == (NOTHING, "13.29 dB", NOTHING)
+
+
+def test_what_nobody_has_is_not_a_row() -> None:
+    whole = comparison()
+    subjects = [replace(outcome.subject, latency=None, coverage=Coverage(())) for outcome in whole.candidates]
+    candidates = tuple(replace(o, subject=s, metrics=()) for o, s in zip(whole.candidates, subjects, strict=True))
+    bare = replace(whole, reference=replace(whole.reference, latency=None), candidates=candidates)
+    assert [row.label for row in rows(bare)] == ["size", "times smaller", "nodes in INT8"]
+
+
+def test_infinite_figures_have_a_sign() -> None:
+    whole = comparison()
+    broken = replace(whole.candidates[0].metrics[3], candidate=float("-inf"), interval=None)
+    found = rows(replace(whole, candidates=(replace(whole.candidates[0], metrics=(broken,)),)))
+    assert found[0].cells == (NOTHING, "−∞ dB")

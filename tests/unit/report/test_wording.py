@@ -1,0 +1,93 @@
+"""What is said about figures is what they show, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from quantkit.core.comparison import Comparison, Interval, MetricSummary
+from quantkit.report._wording import headline, sections, verdict
+from tests.fake_comparison import comparison
+
+
+def summary(low: float, high: float, *, higher: bool = True, unit: str = "share", flips: bool = True) -> MetricSummary:
+    return MetricSummary(
+        "top1",
+        300,
+        0.9,
+        0.95,
+        Interval((low + high) / 2, low, high),
+        unit=unit,
+        higher_is_better=higher,
+        title="top-1",
+        facts={"regressed": 9, "fixed": 4, "p_value": 0.267, "minimum_detectable_drop": 0.0143} if flips else {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        (
+            summary(-0.0187, 0.0093),
+            "no difference in top-1 is shown by 300 samples (9 regressed, 4 fixed, exact McNemar p = 0.27); it may "
+            "still be worse by up to 1.87 pp (95 % interval); this many would find a true drop of 1.43 pp 4 times in 5",
+        ),
+        (
+            summary(-0.0187, 0.0093, flips=False),
+            "no difference in top-1 is shown by 300 samples; it may still be worse by up to 1.87 pp (95 % interval)",
+        ),
+        (
+            summary(-0.03, -0.01),
+            "top-1 is worse by 2.00 pp, at least 1.00 pp (95 % interval) "
+            "(9 regressed, 4 fixed, exact McNemar p = 0.27)",
+        ),
+        (summary(0.01, 0.03, flips=False), "top-1 is better by 2.00 pp, at least 1.00 pp (95 % interval)"),
+        (
+            summary(1, 3, higher=False, unit="", flips=False),
+            "top-1 is worse by 2.00000, at least 1.00000 (95 % interval)",
+        ),
+    ],
+    ids=["none", "no flips", "worse", "better", "lower is better"],
+)
+def test_the_words_follow_the_interval(figures: MetricSummary, said: str) -> None:
+    assert figures.difference is not None
+    assert verdict(figures, figures.difference) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, "fp32 against nothing on 300"), (1, "fp32 against max on 300"), (2, "fp32 against max and entropy on 300")],
+)
+def test_the_heading_names_the_models_and_the_samples(count: int, expected: str) -> None:
+    whole = comparison()
+    assert headline(replace(whole, candidates=whole.candidates[:count])) == f"{expected} samples"
+
+
+def lines(whole: Comparison, title: str) -> tuple[str, ...]:
+    return next(section.lines for section in sections(whole) if section.title.startswith(title))
+
+
+def test_without_an_accuracy_that_is_said() -> None:
+    whole = comparison()
+    bare = tuple(replace(outcome, metrics=outcome.metrics[2:]) for outcome in whole.candidates)
+    assert lines(replace(whole, candidates=bare), "What this shows") == (
+        "Accuracy was not measured: the figures say how far outputs moved, not whether it matters.",
+    )
+
+
+def test_reasons_are_counted_and_candidates_alike_told_together() -> None:
+    whole = comparison()
+    assert lines(whole, "Not in INT8: max") == (
+        "3 × Add in fp32: its inputs differ (such as /stage0/Add)",
+        "1 × Softmax in fp32: its inputs are not quantized (/head/Softmax)",
+    )
+    alike = replace(whole.candidates[0].subject, name="entropy")
+    same = replace(whole, candidates=(whole.candidates[0], replace(whole.candidates[1], subject=alike)))
+    assert [s.title for s in sections(same) if "INT8" in s.title] == ["Not in INT8: max, entropy"]
+
+
+def test_intervals_name_their_method_once() -> None:
+    told = lines(comparison(), "Provenance")
+    assert "intervals of top-1, top-5: Tango score" in told
+    assert "intervals of SQNR, cosine: percentile bootstrap, 10000 resamples, seed 0" in told
