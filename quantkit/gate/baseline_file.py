@@ -1,0 +1,209 @@
+"""quantkit.baseline.json: canonical, so that a change of it is read as a diff; large outcomes lie in a file beside."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quantkit.core.arrays import Array
+from quantkit.core.artifact import Artifact
+from quantkit.core.comparison import Interval
+from quantkit.core.errors import ArtifactError, TooLittleError
+from quantkit.core.files import readable, write_whole
+from quantkit.core.json_values import MALFORMED, count, decoded, encoded, real, text, texts
+from quantkit.core.tolerance import Drop, Tolerance
+from quantkit.gate import stored_outcomes
+from quantkit.gate.baseline import Baseline, DataSet, Record
+
+SCHEMA = "quantkit.baseline/1"
+NAME = "quantkit.baseline.json"
+
+LARGEST = 64 << 10
+"""Bytes of outcomes that may stand in the file itself; more would hide the figures in every diff."""
+
+_BESIDE = "npz"
+# What a zip archive and NumPy's own header add to each array, generously.
+_OVERHEAD = 4096
+# The largest zip that is looked at: a baseline of a million samples and ten metrics.
+_MOST = 256 << 20
+
+
+def beside(path: Path) -> Path:
+    """Where large outcomes go.
+
+    >>> beside(Path("quantkit.baseline.json")).name
+    'quantkit.baseline.npz'
+    """
+    return path.with_suffix(".npz")
+
+
+def save(baseline: Baseline, path: Path) -> tuple[Artifact, ...]:
+    """Writes the file, and the one beside it where there is much to store; equal baselines are equal bytes."""
+    entries = {
+        key: stored_outcomes.written(record.outcomes)
+        for key, record in sorted(baseline.records.items())
+        if record.outcomes is not None
+    }
+    written: list[Artifact] = []
+    extra: dict[str, Any] = {}
+    if sum(len(entry["data"]) for entry in entries.values()) > LARGEST:
+        sidecar = beside(path)
+        digest = write_whole(sidecar, _archive(baseline, list(entries)))
+        written.append(Artifact(sidecar, "outcomes", digest))
+        extra = {"outcomes": {"file": sidecar.name, "sha256": digest}}
+        entries = {
+            key: {"enc": _BESIDE, "kind": entry["enc"], "sha256": entry["sha256"], "array": f"outcomes_{number}"}
+            for number, (key, entry) in enumerate(entries.items())
+        }
+    document = _document(baseline, entries) | extra
+    digest = write_whole(path, f"{encoded(document, indent=1)}\n".encode("ascii"))
+    return (Artifact(path, "baseline", digest), *written)
+
+
+def _archive(baseline: Baseline, keys: list[str]) -> bytes:
+    stream = io.BytesIO()
+    arrays: dict[str, Any] = {
+        f"outcomes_{number}": np.frombuffer(stored_outcomes.packed(outcomes), np.uint8)
+        for number, key in enumerate(keys)
+        if (outcomes := baseline.records[key].outcomes) is not None
+    }
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def _document(baseline: Baseline, outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "updated": baseline.updated,
+        "reason": baseline.reason,
+        "commit": baseline.commit,
+        "dataset": {
+            "id": baseline.dataset.span,
+            "n": baseline.dataset.samples,
+            "manifest_sha256": baseline.dataset.manifest,
+        },
+        "checks": {key: _from_record(record, outcomes.get(key)) for key, record in baseline.records.items()},
+        "tolerance": {metric: _from_tolerance(tolerance) for metric, tolerance in baseline.tolerances.items()},
+    }
+
+
+def _from_record(record: Record, outcomes: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "fp32": record.fp32,
+        "int8": record.int8,
+        "unit": record.unit,
+        "drop": None if record.drop is None else asdict(record.drop),
+        "discordant": None if record.discordant is None else list(record.discordant),
+        "outcomes": outcomes,
+        "calibration": dict(record.calibration),
+        "env": dict(record.environment),
+    }
+
+
+def _from_tolerance(tolerance: Tolerance) -> dict[str, Any]:
+    drop = tolerance.max_drop
+    return {"min_ratio": tolerance.min_ratio, "max_drop": None if drop is None else asdict(drop)}
+
+
+def load(path: Path) -> Baseline:
+    """Reads what `save` wrote.
+
+    Raises:
+        TooLittleError: there is no such file: nothing can be said about a regression.
+        ArtifactError: it is of another schema, damaged, or its outcomes are missing or of another baseline.
+    """
+    if not path.exists():
+        hints = [f'quantkit baseline update RUN --baseline {path} --reason "first baseline"', "and commit the file"]
+        raise TooLittleError("QK6010", f"there is no baseline {path}", where=str(path), hints=hints)
+    with readable(path):
+        content = path.read_bytes()
+    try:
+        document = decoded(content)
+        if document["schema"] != SCHEMA:
+            raise _refused(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}", path)
+        return _read(document, path)
+    except (*MALFORMED, zipfile.BadZipFile) as reason:
+        raise _refused(f"{type(reason).__name__}: {reason}", path) from reason
+
+
+def _refused(cause: str, path: Path) -> ArtifactError:
+    hints = ["take the file from version control", "or make it anew: quantkit baseline update"]
+    return ArtifactError("QK6011", "not a usable baseline", where=str(path), cause=cause, hints=hints)
+
+
+def _read(document: Mapping[str, Any], path: Path) -> Baseline:
+    told = document["dataset"]
+    data = DataSet(text(told["id"]), count(told["n"]), text(told["manifest_sha256"]))
+    arrays = (
+        _beside(document["outcomes"], path, data.samples, len(document["checks"])) if "outcomes" in document else {}
+    )
+    return Baseline(
+        updated=text(document["updated"]),
+        reason=text(document["reason"]),
+        commit=text(document["commit"]),
+        dataset=data,
+        records={key: _to_record(entry, data.samples, arrays) for key, entry in document["checks"].items()},
+        tolerances={metric: _to_tolerance(entry) for metric, entry in document["tolerance"].items()},
+    )
+
+
+def _to_record(entry: Mapping[str, Any], samples: int, arrays: Mapping[str, bytes]) -> Record:
+    pair, drop, outcomes = entry["discordant"], entry["drop"], entry["outcomes"]
+    return Record(
+        fp32=real(entry["fp32"]),
+        int8=real(entry["int8"]),
+        unit=text(entry["unit"]),
+        drop=None if drop is None else _to_interval(drop),
+        discordant=None if pair is None else (count(pair[0]), count(pair[1])),
+        outcomes=None if outcomes is None else _to_outcomes(outcomes, samples, arrays),
+        calibration=texts(entry["calibration"]),
+        environment=texts(entry["env"]),
+    )
+
+
+def _to_interval(entry: Mapping[str, Any]) -> Interval:
+    low, high, level = real(entry["low"]), real(entry["high"]), real(entry["level"])
+    return Interval(real(entry["estimate"]), low, high, level, text(entry["method"]))
+
+
+def _to_tolerance(entry: Mapping[str, Any]) -> Tolerance:
+    ratio, drop = entry["min_ratio"], entry["max_drop"]
+    found = Tolerance(
+        min_ratio=None if ratio is None else real(ratio),
+        max_drop=None if drop is None else Drop(real(drop["size"]), text(drop["unit"])),
+    )
+    if found == Tolerance():
+        raise ValueError("a tolerance says nothing")
+    return found
+
+
+def _to_outcomes(entry: Mapping[str, Any], samples: int, arrays: Mapping[str, bytes]) -> Array:
+    if entry["enc"] != _BESIDE:
+        return stored_outcomes.read(entry, samples)
+    raw = arrays[text(entry["array"])]
+    if hashlib.sha256(raw).hexdigest() != text(entry["sha256"]):
+        raise ValueError("the SHA-256 of stored outcomes does not match")
+    return stored_outcomes.unpacked(raw, text(entry["kind"]), samples)
+
+
+def _beside(entry: Mapping[str, Any], path: Path, samples: int, checks: int) -> dict[str, bytes]:
+    """The arrays in the file beside; what it claims to hold is looked at before it is unpacked."""
+    sidecar = beside(path)
+    if text(entry["file"]) != sidecar.name or not sidecar.is_file() or sidecar.stat().st_size > _MOST:
+        raise ValueError(f"its outcomes are not in {sidecar.name} beside it")
+    with readable(sidecar):
+        content = sidecar.read_bytes()
+    if hashlib.sha256(content).hexdigest() != text(entry["sha256"]):
+        raise ValueError(f"{sidecar.name} belongs to another baseline")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > checks * (8 * samples + _OVERHEAD):
+            raise ValueError(f"{sidecar.name} holds more than outcomes")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: np.asarray(arrays[name], np.uint8).tobytes() for name in arrays.files}

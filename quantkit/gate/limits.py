@@ -1,0 +1,101 @@
+"""Limits on figures that are counted or measured once, and so have no interval: exceeded or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from quantkit.core.comparison import Comparison, Latency, Outcome
+from quantkit.core.errors import TooLittleError, UsageError
+from quantkit.core.verdict import Check, Verdict
+from quantkit.gate.rules import Rules
+from quantkit.report._figures import value
+from quantkit.report._numbers import milliseconds
+
+PERCENTILES = ("p50", "p90")
+
+
+def exceeded(comparison: Comparison, outcome: Outcome, rules: Rules) -> Iterator[Check]:
+    """A check for each limit that is set.
+
+    Raises:
+        TooLittleError: what is limited was not measured; silence would look like success.
+    """
+    yield from _latency(comparison, outcome, rules)
+    if rules.max_flips is not None:
+        share = _flips(outcome)
+        why = f"{value(share, 'share')} of samples are right in one model only; {_allowed(rules.max_flips)}"
+        yield _check(outcome, "flips", share, rules.max_flips, why, over=share > rules.max_flips)
+    if rules.max_size is not None:
+        share = outcome.subject.size_bytes / max(comparison.reference.size_bytes, 1)
+        why = f"{value(share, 'share')} of the reference's bytes; {_allowed(rules.max_size)}"
+        yield _check(outcome, "size", share, rules.max_size, why, over=share > rules.max_size)
+    if rules.min_int8_share is not None:
+        yield _coverage(outcome, rules.min_int8_share)
+
+
+def _allowed(limit: float) -> str:
+    return f"{value(limit, 'share')} is allowed"
+
+
+def _check(outcome: Outcome, metric: str, figure: float, limit: float, why: str, *, over: bool) -> Check:
+    return Check(
+        model=outcome.subject.name,
+        metric=metric,
+        against="limit",
+        verdict=Verdict.FAIL if over else Verdict.PASS,
+        samples=0,
+        candidate=figure,
+        limit=limit,
+        unit="share",
+        reason=why,
+    )
+
+
+def _flips(outcome: Outcome) -> float:
+    before, now = outcome.rows.get("top1_reference"), outcome.rows.get("top1")
+    if before is None or now is None or not len(now):
+        raise _unmeasured("flips", outcome, "top-1 was not measured")
+    return float(np.count_nonzero(before != now)) / len(now)
+
+
+def _coverage(outcome: Outcome, least: float) -> Check:
+    coverage = outcome.subject.coverage
+    if coverage is None:
+        raise _unmeasured("INT8 nodes", outcome, "the runtime was not asked")
+    why = f"{coverage.integer} of {coverage.total} nodes run in integers; {value(least, 'share')} is asked for"
+    return _check(outcome, "int8-share", coverage.share, least, why, over=coverage.share < least)
+
+
+def _latency(comparison: Comparison, outcome: Outcome, rules: Rules) -> Iterator[Check]:
+    for percentile, allowed in rules.latency.items():
+        before, now = comparison.reference.latency, outcome.subject.latency
+        if before is None or now is None:
+            raise _unmeasured("latency", outcome, "it was not timed in this run")
+        was, found = _at(percentile, before), _at(percentile, now)
+        why = f"{milliseconds(found)} against {milliseconds(was)}; {value(allowed, 'share')} slower is allowed"
+        yield Check(
+            model=outcome.subject.name,
+            metric=f"latency-{percentile}",
+            against=comparison.reference.name,
+            verdict=Verdict.FAIL if found > was * (1 + allowed) else Verdict.PASS,
+            samples=now.runs,
+            candidate=found,
+            reference=was,
+            limit=was * (1 + allowed),
+            unit="ms",
+            reason=why,
+        )
+
+
+def _at(percentile: str, latency: Latency) -> float:
+    if percentile not in PERCENTILES:
+        hints = [f"there are: {', '.join(PERCENTILES)}"]
+        raise UsageError("QK6006", f"latency has no percentile {percentile!r}", hints=hints)
+    return latency.p50_ms if percentile == "p50" else latency.p90_ms
+
+
+def _unmeasured(what: str, outcome: Outcome, cause: str) -> TooLittleError:
+    title = f"{what} of {outcome.subject.name} is limited but not known"
+    return TooLittleError("QK6020", title, where=outcome.subject.path, cause=cause, hints=["compare again, with it"])

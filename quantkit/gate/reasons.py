@@ -1,0 +1,70 @@
+"""Verdicts in a sentence: what they rest on, and what would settle an open question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from quantkit.core.comparison import Interval
+from quantkit.core.verdict import Verdict
+from quantkit.report._figures import change, value
+from quantkit.report._numbers import plain
+
+
+def reason(
+    verdict: Verdict, drop: Interval, limit: float, unit: str, *, samples: int, facts: Mapping[str, float]
+) -> str:
+    """Why the verdict is what it is.
+
+    >>> reason(Verdict.PASS, Interval(-0.001, -0.006, 0.004), 0.01, "share", samples=5000, facts={})
+    'rose by 0.10 pp; the drop is at most 0.40 pp, and 1.00 pp is tolerated'
+    """
+    tolerated = f"{_size(limit, unit)} is tolerated"
+    found = _moved(drop.estimate, unit)
+    if verdict is Verdict.FAIL:
+        return f"{found}; the drop is at least {_size(drop.low, unit)}, and {tolerated}"
+    if verdict is Verdict.PASS:
+        return f"{found}; {_worst(drop.high, unit)}, and {tolerated}"
+    shared = "; alone it would fail, but the risk of that by chance is shared by all checks" if drop.low > limit else ""
+    power = f"{_power(facts, unit)}; {tolerated}{_needed(facts)}"
+    return f"n = {samples}{_flips(samples, facts)}, {found}{power}{shared}"
+
+
+def reached(figure: Interval, asked: float, unit: str) -> str:
+    """How a figure that is no difference stands to what is asked of it.
+
+    >>> reached(Interval(0.98, 0.97, 0.99), 0.95, "share")
+    '98.00 %, between 97.00 % and 99.00 %; 95.00 % is asked for'
+    """
+    low, high = value(figure.low, unit), value(figure.high, unit)
+    return f"{value(figure.estimate, unit)}, between {low} and {high}; {value(asked, unit)} is asked for"
+
+
+def _worst(high: float, unit: str) -> str:
+    return f"the drop is at most {_size(high, unit)}" if high >= 0 else "it is shown to be better"
+
+
+def _moved(drop: float, unit: str) -> str:
+    if drop == 0:
+        return "did not move"
+    return f"{'dropped' if drop > 0 else 'rose'} by {_size(abs(drop), unit)}"
+
+
+def _size(figure: float, unit: str) -> str:
+    return change(figure, unit).removeprefix("+")
+
+
+def _flips(samples: int, facts: Mapping[str, float]) -> str:
+    if "regressed" not in facts:
+        return ""
+    return f", flips {plain(100 * (facts['regressed'] + facts['fixed']) / samples, digits=2)} %"
+
+
+def _power(facts: Mapping[str, float], unit: str) -> str:
+    detectable = facts.get("minimum_detectable_drop")
+    if detectable is None:
+        return ""
+    return f", minimum detectable drop {_size(detectable, unit)}"
+
+
+def _needed(facts: Mapping[str, float]) -> str:
+    return f"; about {facts['needed']:.0f} samples would tell" if "needed" in facts else ""

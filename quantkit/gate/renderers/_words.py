@@ -1,0 +1,73 @@
+"""What every form says about a check, in the same words."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from quantkit.core.verdict import Check, Judgement, Verdict
+from quantkit.report._figures import NOTHING, change, value
+from quantkit.report._numbers import milliseconds
+
+
+def word(check: Check) -> str:
+    """The verdict; a failure that decides nothing is a warning."""
+    return "WARNING" if check.advisory and check.verdict is Verdict.FAIL else str(check.verdict)
+
+
+def headline(judgement: Judgement) -> str:
+    """The verdict on everything, and how it comes about."""
+    counts = Counter(word(check) for check in judgement.checks)
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in ("FAIL", "WARNING", "INCONCLUSIVE", "PASS") if counts[kind])
+    return f"{judgement.verdict}: {told or 'no checks'} on {len(judgement.comparison.samples)} samples"
+
+
+def remarks(judgement: Judgement) -> list[str]:
+    """Notes on the judgement, and the good news."""
+    better = [check for check in judgement.checks if check.improved and check.against == "baseline"]
+    return [
+        *judgement.notes,
+        *(f"IMPROVED: {check.name}; quantkit baseline update RUN --reason … keeps it" for check in better),
+    ]
+
+
+def title(check: Check) -> str:
+    """What a table calls the metric."""
+    return check.title or check.metric
+
+
+def figure(check: Check, number: float | None) -> str:
+    """One of a check's figures."""
+    if number is None:
+        return NOTHING
+    return milliseconds(number) if check.unit == "ms" else value(number, check.unit)
+
+
+def drop(check: Check) -> str:
+    """The drop; a rise is negative."""
+    return NOTHING if check.drop is None else change(check.drop.estimate, check.unit)
+
+
+def bounds(check: Check) -> str:
+    """Its one-sided bounds."""
+    if check.drop is None:
+        return NOTHING
+    return f"[{change(check.drop.low, check.unit)}, {change(check.drop.high, check.unit)}]"
+
+
+def limit(check: Check) -> str:
+    """What is allowed."""
+    if check.limit is None:
+        return NOTHING
+    if check.drop is None:
+        return figure(check, check.limit)
+    return change(check.limit, check.unit).removeprefix("+")
+
+
+def level(judgement: Judgement) -> str:
+    """How sure each bound is.
+
+    >>> from quantkit.core.comparison import Comparison, Subject
+    >>> level(Judgement(Comparison(Subject("a", "a", "a", 1), (), ()), (), 0.05))
+    'bounds, 95 % each'
+    """
+    return f"bounds, {100 * (1 - judgement.alpha):g} % each"

@@ -1,0 +1,78 @@
+"""Verdicts for the terminal, each with its reason, and the figures below."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from quantkit.core.ports import VerdictRenderer
+from quantkit.core.text import printable
+from quantkit.core.verdict import Check, Judgement, Verdict
+from quantkit.gate.renderers._words import figure, headline, remarks, title, word
+from quantkit.report.table import TableRenderer
+
+_INDENT = 14
+_COLORS = {Verdict.PASS: "\x1b[1;36m", Verdict.FAIL: "\x1b[1;31m", Verdict.INCONCLUSIVE: "\x1b[1;33m"}
+_PLAIN = "\x1b[0m"
+_ASCII = str.maketrans({"−": "-", "–": "-", "×": "x", "…": "...", "∞": "inf", "·": ".", "→": "->"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableVerdicts:
+    """Legible without colour and at any width.
+
+    Args:
+        width: columns of the terminal.
+        color: ANSI codes around the verdicts; the words say the same.
+        ascii_only: for an output that has no other characters.
+    """
+
+    width: int = 80
+    color: bool = False
+    ascii_only: bool = False
+
+    def render(self, judgement: Judgement) -> str:
+        """The whole text."""
+        lines = [self._colored(self._calm(headline(judgement)), judgement.verdict), ""]
+        for check in judgement.checks:
+            first, *others = self._wrapped(check)
+            lines += [f"{self._colored(f'{word(check):<{_INDENT}}', check.verdict)}{first}", *others]
+        lines += [line for remark in remarks(judgement) for line in self._filled(remark, "- ", "  ")]
+        figures = TableRenderer(self.width, self.color, self.ascii_only).render(judgement.comparison)
+        return "\n".join([*lines, "", figures])
+
+    def _wrapped(self, check: Check) -> Iterator[str]:
+        """What is checked, then why, with space for the verdict in front of the first line."""
+        figures = figure(check, check.candidate)
+        if check.reference is not None:
+            figures = f"{figure(check, check.reference)} → {figures}"
+        head = f"{check.model}, {title(check)} against {check.against}: {figures}"
+        space = " " * _INDENT
+        first, *others = self._filled(head, space, space)
+        yield first[_INDENT:]
+        yield from (*others, *self._filled(check.reason, space, space))
+
+    def _filled(self, text: str, first: str, others: str) -> list[str]:
+        lines = textwrap.wrap(
+            self._safe(text),
+            max(self.width, 40),
+            initial_indent=first,
+            subsequent_indent=others,
+            break_on_hyphens=False,
+        )
+        return [self._calm(line) for line in lines or [first]]
+
+    def _safe(self, text: str) -> str:
+        shown = printable(text).replace("##[", "#\\x23[")
+        return shown.translate(_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii_only else shown
+
+    def _calm(self, line: str) -> str:
+        """A CI log takes a line that starts with two colons for a command."""
+        return line.replace("::", "\\x3a:", 1) if line.lstrip().startswith("::") else line
+
+    def _colored(self, text: str, verdict: Verdict) -> str:
+        return f"{_COLORS[verdict]}{text}{_PLAIN}" if self.color else text
+
+
+plugin: type[VerdictRenderer] = TableVerdicts

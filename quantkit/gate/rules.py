@@ -1,0 +1,41 @@
+"""What a run is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from quantkit.core.tolerance import PRESETS, Tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Every limit, and how strictly evidence is weighed.
+
+    Args:
+        tolerances: metric → what it may lose; where there is none, `preset` holds for the first accuracy of a run.
+        preset: that tolerance.
+        minimums: metric → the value that it has to reach, for those without a reference value too.
+        latency: percentile, ``"p50"`` or ``"p90"`` → by what part it may be slower.
+        max_flips: the part of samples that may be right in one model and wrong in the other.
+        max_size: the part of the reference's bytes that a candidate may have.
+        min_int8_share: the part of nodes that has to run in integers.
+        alpha: the chance that a model on its limit fails.
+        cluster: column whose values group samples that belong together, or ``"label"`` or ``"folder"``.
+        models: the candidates to judge; ``None`` for all.
+        allow_overlap: judge although samples were calibrated on and evaluated.
+        allow_cross_env: a baseline from another environment counts in full.
+    """
+
+    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    preset: Tolerance = PRESETS["mlperf-99"]
+    minimums: Mapping[str, float] = field(default_factory=dict)
+    latency: Mapping[str, float] = field(default_factory=dict)
+    max_flips: float | None = None
+    max_size: float | None = None
+    min_int8_share: float | None = None
+    alpha: float = 0.05
+    cluster: str | None = None
+    models: tuple[str, ...] | None = None
+    allow_overlap: bool = False
+    allow_cross_env: bool = False

@@ -1,0 +1,134 @@
+"""The baseline on disk: whole, canonical, and refused when it is anything else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantkit.core.comparison import Interval
+from quantkit.core.errors import ArtifactError, TooLittleError
+from quantkit.core.tolerance import Drop, Tolerance
+from quantkit.gate import stored_outcomes
+from quantkit.gate.baseline import Baseline, DataSet, Record
+from quantkit.gate.baseline_file import load, save
+
+
+def baseline(samples: int = 1000) -> Baseline:
+    generator = np.random.default_rng(4)
+    right = Record(
+        fp32=0.7646,
+        int8=0.7618,
+        unit="share",
+        drop=Interval(0.0028, -0.002, 0.0076, 0.95, "exact"),
+        discordant=(81, 67),
+        outcomes=generator.random(samples) < 0.76,
+        calibration={"method": "entropy"},
+        environment={"onnxruntime": "1.31.1"},
+    )
+    graded = Record(fp32=30.1, int8=float("inf"), unit="dB", outcomes=generator.normal(30, 1, samples))
+    return Baseline(
+        updated="2026-11-21",
+        reason="switch conv1 to per-channel",
+        commit="",
+        dataset=DataSet("val", samples, "a" * 64),
+        records={"net/ort-cpu/top1": right, "net/ort-cpu/psnr": graded, "net/ort-cpu/map": Record(0.4, 0.39)},
+        tolerances={"top1": Tolerance(0.99), "psnr": Tolerance(max_drop=Drop(0.5, "dB"))},
+    )
+
+
+def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "quantkit.baseline.json"
+    save(baseline(), path)
+    assert load(path) == baseline()
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_equal_baselines_are_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        save(baseline(20_000), tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    first = (tmp_path / "a.json").read_text()
+    assert first.replace("a.npz", "b.npz") == (tmp_path / "b.json").read_text()
+    assert first.endswith("}\n")
+
+
+def test_large_outcomes_lie_beside_and_are_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "quantkit.baseline.json"
+    save(baseline(20_000), path)
+    assert path.stat().st_size < 8_000
+    assert load(path) == baseline(20_000)
+
+
+def test_50000_samples_right_or_wrong_fit_the_file_itself(tmp_path: Path) -> None:
+    outcomes = np.random.default_rng(1).random(50_000) < 0.76
+    assert len(stored_outcomes.written(outcomes)["data"]) < 9_000
+
+
+@given(st.lists(st.booleans(), max_size=70))
+def test_bits_come_back_as_they_were(bits: list[bool]) -> None:
+    values = np.array(bits, np.bool_)
+    entry = stored_outcomes.written(values)
+    assert np.array_equal(stored_outcomes.read(entry, len(bits)), values)
+
+
+def test_a_missing_baseline_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(TooLittleError, match="there is no baseline") as refusal:
+        load(tmp_path / "none.json")
+    assert any("baseline update" in hint for hint in refusal.value.hints)
+
+
+def outcomes(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["checks"]["net/ort-cpu/top1"]["outcomes"]
+    return found
+
+
+DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another schema": lambda found: found.update(schema="quantkit.baseline/2"),
+    "no checks": lambda found: found.pop("checks"),
+    "a text for a number": lambda found: found["checks"]["net/ort-cpu/top1"].update(fp32="much"),
+    "other outcomes": lambda found: outcomes(found).update(sha256="0" * 64),
+    "outcomes of more samples": lambda found: found["dataset"].update(n=1001 * 8),
+    "outcomes that are no base64": lambda found: outcomes(found).update(data="#"),
+    "outcomes that are not compressed": lambda found: outcomes(found).update(data="AAAA"),
+    "an unknown encoding": lambda found: outcomes(found).update(enc="pickle"),
+    "a tolerance of nothing": lambda found: found.update(tolerance={"top1": {"min_ratio": None, "max_drop": None}}),
+    "a sidecar elsewhere": lambda found: found.update(outcomes={"file": "../x.npz", "sha256": "0" * 64}),
+    "a negative count": lambda found: found["dataset"].update(n=-1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_file_is_refused(damage: Callable[[dict[str, Any]], object], tmp_path: Path) -> None:
+    path = tmp_path / "quantkit.baseline.json"
+    save(baseline(), path)
+    document = json.loads(path.read_text())
+    damage(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(ArtifactError, match="not a usable baseline"):
+        load(path)
+
+
+@given(content=st.binary(max_size=60))
+def test_any_bytes_are_a_baseline_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("any") / "quantkit.baseline.json"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="not a usable baseline"):
+        load(path)
+
+
+def test_a_file_beside_that_belongs_to_another_baseline_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "quantkit.baseline.json"
+    save(baseline(20_000), path)
+    path.with_suffix(".npz").write_bytes(b"PK\x05\x06" + bytes(18))
+    with pytest.raises(ArtifactError, match="not a usable baseline"):
+        load(path)
+    path.with_suffix(".npz").unlink()
+    with pytest.raises(ArtifactError, match="not a usable baseline"):
+        load(path)
