@@ -64,7 +64,7 @@ class Checked:
         else:
             yield from batches
         self._refuse_few(suspicion.samples)
-        suspicion.report(ENOUGH)
+        suspicion.report(0 if self.allow_few else ENOUGH)
 
     def _conforming(self, suspicion: Suspicion) -> Iterator[Samples]:
         for samples in self.source:

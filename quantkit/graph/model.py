@@ -51,9 +51,18 @@ class Model:
 
     @property
     def size_bytes(self) -> int:
-        """What the model weighs: its own bytes and those of its tensors in other files."""
-        outside = [tensor for _, tensor in tensors(self.proto) if tensor.data_location == TensorProto.EXTERNAL]
-        return self.proto.ByteSize() + sum(size_bytes(tensor) for tensor in outside)
+        """What the model weighs: its file, or its own bytes where it has none, and its tensors in other files."""
+        own = self.path.stat().st_size if self.path and self.path.is_file() else self.proto.ByteSize()
+        return own + sum(size_bytes(tensor) for tensor in self._outside)
+
+    @property
+    def weights_folder(self) -> Path | None:
+        """Where an engine finds tensors that are stored outside the model; ``None`` when none is."""
+        return self.folder if self._outside else None
+
+    @property
+    def _outside(self) -> list[TensorProto]:
+        return [tensor for _, tensor in tensors(self.proto) if tensor.data_location == TensorProto.EXTERNAL]
 
     def serialized(self) -> SerializedModel:
         """The model as bytes, for an engine.
@@ -61,7 +70,7 @@ class Model:
         Raises:
             ModelError: it is over 2 GB without its external data.
         """
-        return SerializedModel(Draft.of(self.proto).serialized(), self.folder)
+        return SerializedModel(Draft.of(self.proto).serialized(), self.weights_folder)
 
     def __repr__(self) -> str:
         name = self.path.name if self.path else self.proto.graph.name

@@ -122,7 +122,7 @@ def tapped(model: Model, tensors: Iterable[str]) -> SerializedModel:
     del draft.graph.output[:], draft.graph.value_info[:]
     draft.graph.output.extend(values.get(name, ValueInfoProto(name=name)) for name in outputs)
     draft.graph.value_info.extend(value for name, value in values.items() if name in used.difference(outputs, fed))
-    return SerializedModel(draft.serialized(), model.folder)
+    return SerializedModel(draft.serialized(), model.weights_folder)
 
 
 def _values(graph: GraphProto) -> dict[str, ValueInfoProto]:
