@@ -1,0 +1,121 @@
+"""One GPU: its primary context, which TensorRT uses as well, and memory on both sides of the bus."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pycuda.driver as cuda
+
+from quantkit.core.arrays import Array
+from quantkit.core.errors import SetupError
+
+
+class Gpu:
+    """The first GPU that CUDA shows; ``CUDA_VISIBLE_DEVICES`` says which that is."""
+
+    def __init__(self) -> None:
+        device = cuda.Device(0)
+        major, minor = device.compute_capability()
+        self.name: str = device.name()
+        self.compute_capability = f"{major}.{minor}"
+        self._context = device.retain_primary_context()
+        # PyCUDA aborts the process if it has to clean up a context itself after Python is gone.
+        atexit.register(self._context.detach)
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Makes this GPU the calling thread's own within the block.
+
+        Raises:
+            SetupError: its memory does not suffice, or it failed.
+        """
+        self._context.push()
+        try:
+            yield
+        except cuda.Error as failure:
+            raise _refused(failure) from failure
+        finally:
+            cuda.Context.pop()
+
+    def __repr__(self) -> str:
+        return f"Gpu({self.name}, compute capability {self.compute_capability})"
+
+
+@lru_cache(maxsize=1)
+def gpu() -> Gpu:
+    """The GPU.
+
+    Raises:
+        SetupError: there is none, or no driver for it.
+    """
+    try:
+        cuda.init()
+        return Gpu()
+    except cuda.Error as failure:
+        raise SetupError(
+            "QK4020",
+            "no NVIDIA GPU can be used here",
+            cause=str(failure),
+            hints=["nvidia-smi shows what the driver sees", "--backend ort runs on the processor"],
+        ) from failure
+
+
+def _refused(failure: Exception) -> SetupError:
+    if isinstance(failure, cuda.MemoryError):
+        return SetupError(
+            "QK4022",
+            "not enough GPU memory",
+            cause=str(failure),
+            hints=["smaller batches", "nvidia-smi shows who else uses it"],
+        )
+    return SetupError("QK4023", "the GPU failed", cause=str(failure), hints=["nvidia-smi; a restart may help"])
+
+
+class DeviceMemory:
+    """Memory on the GPU for one tensor; it grows and never shrinks."""
+
+    def __init__(self) -> None:
+        self._block: Any = None
+        self._size = 0
+
+    def fit(self, size: int) -> int:
+        """Makes room for `size` bytes and returns their address, a multiple of 256. What was there is lost."""
+        if size > self._size or self._block is None:
+            self.free()
+            # CUDA does not allocate nothing.
+            self._block, self._size = cuda.mem_alloc(max(size, 1)), size
+        return self.address
+
+    @property
+    def address(self) -> int:
+        """Where it begins."""
+        return int(self._block)
+
+    def free(self) -> None:
+        """Gives the memory back."""
+        if self._block is not None:
+            self._block.free()
+        self._block, self._size = None, 0
+
+
+class PinnedMemory:
+    """Memory of the host that the GPU can reach while the processor goes on; it grows and never shrinks.
+
+    It is given back when the last view of it is gone.
+    """
+
+    def __init__(self) -> None:
+        self._block: Any = None
+
+    def view(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An array of that shape in this memory, which the next call may overwrite."""
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if self._block is None or size > self._block.nbytes:
+            self._block = cuda.pagelocked_empty((max(size, 1),), np.uint8)
+        whole: Array = self._block[:size].view(dtype).reshape(shape)
+        return whole

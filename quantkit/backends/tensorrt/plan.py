@@ -1,0 +1,145 @@
+"""Plans on disk. A plan is code that TensorRT runs, so one is loaded only with a record of who built it for what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quantkit._version import __version__
+from quantkit.core.artifact import Artifact
+from quantkit.core.errors import ArtifactError, SetupError
+from quantkit.core.files import readable, write_whole
+
+SCHEMA = "quantkit.plan/1"
+KIND = "tensorrt-plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a plan is tied to: TensorRT's exact version and the GPU's compute capability; and the GPU's name."""
+
+    tensorrt: str
+    compute_capability: str
+    gpu: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """The sidecar of a plan.
+
+    Args:
+        sha256: of the plan.
+        machine: where it was built.
+        model: SHA-256 of the ONNX model as it was handed to TensorRT.
+        options: how it was built.
+        scales: where an engine without Q/DQ nodes has its scales from.
+        quantkit: the version that built it.
+        schema: version of the record's layout.
+    """
+
+    sha256: str
+    machine: Machine
+    model: str
+    options: Mapping[str, Any]
+    scales: Mapping[str, Any] = field(default_factory=dict)
+    quantkit: str = __version__
+    schema: str = SCHEMA
+
+
+def sidecar(path: Path) -> Path:
+    """Where the record of the plan at `path` lies.
+
+    >>> sidecar(Path("out/model.plan")).name
+    'model.plan.json'
+    """
+    return path.with_name(path.name + ".json")
+
+
+def save(plan: bytes, path: Path, record: PlanRecord) -> Artifact:
+    """Writes a plan and its record, each atomically; a plan whose record did not follow it is refused by `load`."""
+    digest = write_whole(path, plan)
+    text = json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    write_whole(sidecar(path), text.encode())
+    return Artifact(path, KIND, digest, {"record": str(sidecar(path))})
+
+
+def load(path: Path, here: Machine, *, trust: bool = False) -> bytes:
+    """The plan at `path`, once its record says that it is what was built, for this machine.
+
+    Args:
+        path: the plan.
+        here: the machine that is to run it.
+        trust: do without the record; the plan is code, so this is for plans whose origin you know.
+
+    Raises:
+        ArtifactError: no record, another plan than the recorded one, or a record that cannot be read.
+        SetupError: built for another version of TensorRT or another kind of GPU.
+    """
+    with readable(path):
+        plan = path.read_bytes()
+    if not trust:
+        record = _record_of(path)
+        _refuse_stranger(path, hashlib.sha256(plan).hexdigest(), record)
+        _refuse_other_machine(path, record.machine, here)
+    return plan
+
+
+def _record_of(path: Path) -> PlanRecord:
+    place = sidecar(path)
+    if not place.exists():
+        raise ArtifactError(
+            "QK3271",
+            f"{path} has no record {place.name} beside it",
+            where=str(path),
+            cause="a plan is code; without the record nobody can tell who built it",
+            hints=["build it again", "--trust-engine, for a plan whose origin you know"],
+        )
+    with readable(place):
+        text = place.read_bytes()
+    try:
+        document = json.loads(text)
+        if document["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
+        return PlanRecord(**{**document, "machine": Machine(**document["machine"])})
+    except (ValueError, KeyError, TypeError, RecursionError) as reason:
+        raise ArtifactError(
+            "QK3273",
+            f"{place.name} is not the record of a plan",
+            where=str(place),
+            cause=f"{type(reason).__name__}: {reason}",
+            hints=["build the engine again"],
+        ) from reason
+
+
+def _refuse_stranger(path: Path, found: str, record: PlanRecord) -> None:
+    if found != record.sha256:
+        raise ArtifactError(
+            "QK3272",
+            f"{path} is not the plan that its record describes",
+            where=str(path),
+            cause=f"its SHA-256 is {found}, the record says {record.sha256}",
+            hints=["it was changed or damaged after it was built: build it again"],
+        )
+
+
+def _refuse_other_machine(path: Path, built: Machine, here: Machine) -> None:
+    differences = [
+        f"{title} {there} there, {mine} here"
+        for title, there, mine in (
+            ("TensorRT", built.tensorrt, here.tensorrt),
+            ("compute capability", built.compute_capability, here.compute_capability),
+        )
+        if there != mine
+    ]
+    if differences:
+        raise SetupError(
+            "QK4027",
+            f"{path} was built for another machine",
+            where=str(path),
+            cause="; ".join(differences),
+            hints=["build it again on this one; a plan cannot be carried over"],
+        )

@@ -1,0 +1,133 @@
+"""PyCUDA's driver interface over host memory."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from quantkit.core.arrays import Array
+
+PRESENT = True
+"""Whether there is a GPU."""
+
+stack: list[Context] = []
+"""Contexts that were pushed and not popped."""
+
+allocated: dict[int, Any] = {}
+"""Address → block, of all device memory that was not freed."""
+
+
+class Error(Exception):
+    """What the driver raises."""
+
+
+class MemoryError(Error):
+    """No memory left."""
+
+
+class Context:
+    def push(self) -> None:
+        stack.append(self)
+
+    @staticmethod
+    def pop() -> None:
+        stack.pop()
+
+    def detach(self) -> None:
+        pass
+
+
+class Device:
+    def __init__(self, ordinal: int) -> None:
+        assert ordinal == 0
+
+    def name(self) -> str:
+        return "Imaginary GPU"
+
+    def compute_capability(self) -> tuple[int, int]:
+        return 9, 0
+
+    def retain_primary_context(self) -> Context:
+        return Context()
+
+
+class Stream:
+    handle = 7
+
+    def synchronize(self) -> None:
+        pass
+
+
+class Event:
+    now = 0.0
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def record(self, stream: Stream) -> None:
+        Event.now += 1.0
+        self.at = Event.now
+
+    def synchronize(self) -> None:
+        pass
+
+    def time_since(self, earlier: Event) -> float:
+        return self.at - earlier.at
+
+
+class DeviceAllocation:
+    def __init__(self, size: int) -> None:
+        # 256 as CUDA's own: the kernels load several values at once.
+        self._space = ctypes.create_string_buffer(size + 256)
+        self._address = -(-ctypes.addressof(self._space) // 256) * 256
+        allocated[self._address] = self
+
+    def __int__(self) -> int:
+        return self._address
+
+    def free(self) -> None:
+        del allocated[self._address]
+
+
+def init() -> None:
+    if not PRESENT:
+        raise Error("cuInit failed: no CUDA-capable device is detected")
+
+
+def get_driver_version() -> int:
+    return 13000
+
+
+def mem_alloc(size: int) -> DeviceAllocation:
+    assert stack, "no context is current"
+    assert size > 0
+    return DeviceAllocation(size)
+
+
+def pagelocked_empty(shape: tuple[int, ...], dtype: Any) -> Array:
+    assert stack, "no context is current"
+    return np.empty(shape, dtype)
+
+
+def memcpy_htod(address: int, values: Array) -> None:
+    assert stack, "no context is current"
+    ctypes.memmove(address, values.ctypes.data, values.nbytes)
+
+
+def memcpy_htod_async(address: int, values: Array, stream: Stream) -> None:
+    memcpy_htod(address, values)
+
+
+def memcpy_dtoh(values: Array, address: int) -> None:
+    assert stack, "no context is current"
+    ctypes.memmove(values.ctypes.data, address, values.nbytes)
+
+
+def memcpy_dtoh_async(values: Array, address: int, stream: Stream) -> None:
+    memcpy_dtoh(values, address)
+
+
+def memset_d8_async(address: int, value: int, size: int, stream: Stream) -> None:
+    ctypes.memset(address, value, size)

@@ -1,0 +1,271 @@
+"""Engines run what they are fed, whatever its size, and say what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from quantkit.core.arrays import Batch
+from quantkit.core.artifact import SerializedModel
+from quantkit.core.errors import ArtifactError, DataError, ModelError, SetupError, UsageError
+from quantkit.core.ports import Samples
+from quantkit.core.statistics import SampleId
+from tests.unit.backends.tensorrt.small_models import images, model, network, serialized, two_inputs
+
+pytestmark = pytest.mark.usefixtures("stand_in")
+
+
+def backend(**options: Any) -> Any:
+    from quantkit.backends.tensorrt.backend import TensorRtBackend
+    from quantkit.backends.tensorrt.options import BuildOptions
+
+    return TensorRtBackend(options=BuildOptions(**options))
+
+
+def expected(proto: onnx.ModelProto, batch: Batch) -> Batch:
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(batch)), strict=True))
+
+
+def agree(found: Batch, wanted: Batch) -> None:
+    assert found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [[8, 8, 3], [1, 8, 1], [5]], ids=["short last", "up and down", "odd"])
+def test_a_dynamic_engine_takes_every_batch_of_its_profile(sizes: list[int]) -> None:
+    with backend(batch=8).build(serialized(network())) as engine:
+        for size in sizes:
+            batch = {"x": images(size, seed=size)}
+            agree(engine.run(batch), expected(network(), batch))
+
+
+@pytest.mark.parametrize("size", [4, 3, 1])
+def test_an_engine_of_fixed_size_takes_a_short_batch_too(size: int) -> None:
+    batch = {"x": images(size)}
+    with backend().build(serialized(network(4))) as engine:
+        agree(engine.run(batch), expected(network(), batch))
+
+
+def test_several_inputs_and_outputs_keep_their_names() -> None:
+    batch = {
+        "index": np.array([3, 0, 4]),
+        "b": np.ones((3, 4), np.float32),
+        "a": np.arange(12, dtype=np.float32).reshape(3, 4),
+    }
+    with backend(batch=4).build(serialized(two_inputs())) as engine:
+        agree(engine.run(batch), expected(two_inputs(), batch))
+
+
+def test_a_batch_beyond_the_profile_is_refused_with_the_profile() -> None:
+    with backend(batch=4).build(serialized(network())) as engine:
+        with pytest.raises(DataError, match=r"QK2152.*5x3x16x16, but the engine is built for 1x3x16x16 … 4x3x16x16"):
+            engine.run({"x": images(5)})
+        assert engine.run({"x": images(2)})["logits"].shape == (2, 10)
+
+
+def test_inputs_of_other_names_are_refused() -> None:
+    with (
+        backend(batch=4).build(serialized(network())) as engine,
+        pytest.raises(DataError, match=r"QK2157.*a batch holds y, the engine takes x"),
+    ):
+        engine.run({"y": images(2)})
+
+
+def test_an_engine_frees_its_memory(stand_in: SimpleNamespace) -> None:
+    with backend(batch=4).build(serialized(network())) as engine:
+        engine.run({"x": images(2)})
+        assert stand_in.cuda.allocated
+    assert not stand_in.cuda.allocated
+
+
+def test_an_input_that_is_free_elsewhere_needs_a_profile() -> None:
+    free = model(
+        [helper.make_node("Relu", ["x"], ["y"], "relu")],
+        {"x": (TensorProto.FLOAT, ["N", 3, "H", "W"])},
+        {"y": (TensorProto.FLOAT, ["N", 3, "H", "W"])},
+        {},
+    )
+    with pytest.raises(UsageError, match=r"QK1063(.|\n)*--shapes x:32x3x32x32") as refusal:
+        backend().build(serialized(free))
+    assert refusal.value.exit_code == 2
+
+
+def test_an_operator_that_tensorrt_does_not_know_is_named_with_its_node() -> None:
+    boxes = helper.make_node("NonMaxSuppression", ["x", "s"], ["picked"], "choose boxes")
+    inputs = {"x": (TensorProto.FLOAT, [1, 6, 4]), "s": (TensorProto.FLOAT, [1, 1, 6])}
+    strange = model([boxes], inputs, {"picked": (TensorProto.INT64, ["N", 3])}, {})
+    with pytest.raises(ModelError, match=r"QK3041(.|\n)*node 'choose boxes' \(NonMaxSuppression\): No importer"):
+        backend().build(serialized(strange))
+
+
+def test_a_build_that_fails_says_what_tensorrt_said() -> None:
+    broken = network()
+    broken.graph.name = "cannot be built"
+    with pytest.raises(ModelError, match=r"QK3043(.|\n)*Could not find any implementation for node conv1"):
+        backend().build(serialized(broken))
+
+
+def test_an_output_whose_size_follows_the_data_is_refused() -> None:
+    selecting = model(
+        [helper.make_node("Relu", ["x"], ["selected"], "relu")],
+        {"x": (TensorProto.FLOAT, [2])},
+        {"selected": (TensorProto.FLOAT, [2])},
+        {},
+    )
+    with pytest.raises(ModelError, match=r"QK3042.*'selected' gets depends on the data"):
+        backend().build(serialized(selecting))
+
+
+def test_an_input_that_is_a_shape_is_refused() -> None:
+    reshaping = model(
+        [helper.make_node("Relu", ["shape"], ["y"], "relu")],
+        {"shape": (TensorProto.FLOAT, [2])},
+        {"y": (TensorProto.FLOAT, [2])},
+        {},
+    )
+    with pytest.raises(ModelError, match=r"QK3047.*'shape' holds a shape"):
+        backend().build(serialized(reshaping))
+
+
+def test_no_gpu_is_said_so(monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace) -> None:
+    monkeypatch.setattr(stand_in.cuda, "PRESENT", False)
+    with pytest.raises(SetupError, match=r"QK4020.*no NVIDIA GPU(.|\n)*no CUDA-capable device is detected") as refusal:
+        backend().build(serialized(network()))
+    assert refusal.value.exit_code == 4
+
+
+def test_a_library_that_does_not_start_is_said_so(monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace) -> None:
+    monkeypatch.setattr(stand_in.trt, "STARTS", False)
+    with pytest.raises(SetupError, match=r"QK4021(.|\n)*CUDA initialization failure with error: 35"):
+        backend().build(serialized(network()))
+
+
+def test_too_little_gpu_memory_is_said_so(monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace) -> None:
+    def full(size: int) -> None:
+        raise stand_in.cuda.MemoryError("cuMemAlloc failed: out of memory")
+
+    monkeypatch.setattr(stand_in.cuda, "mem_alloc", full)
+    with pytest.raises(SetupError, match=r"QK4022(.|\n)*out of memory"):
+        backend().build(serialized(network()))
+
+
+def test_a_plan_comes_back_as_the_same_engine(tmp_path: Path) -> None:
+    built, batch = backend(batch=4), {"x": images(3)}
+    plan = built.plan(serialized(network()))
+    artifact = built.save(plan, tmp_path / "small.plan", serialized(network()), {"algorithm": "none"})
+    record = json.loads((tmp_path / "small.plan.json").read_text())
+    assert record["machine"] == {"tensorrt": "8.5.3.1", "compute_capability": "9.0", "gpu": "Imaginary GPU"}
+    assert record["sha256"] == artifact.digest
+    assert record["scales"] == {"algorithm": "none"}
+    with built.load(tmp_path / "small.plan") as engine:
+        agree(engine.run(batch), expected(network(), batch))
+
+
+def test_a_plan_that_tensorrt_refuses_is_an_error_even_when_trusted(tmp_path: Path) -> None:
+    (tmp_path / "x.plan").write_bytes(b"no plan")
+    with pytest.raises(ArtifactError, match=r"QK3274(.|\n)*Magic tag does not match"):
+        backend().load(tmp_path / "x.plan", trust=True)
+
+
+def test_kernel_times_are_kept_between_builds(tmp_path: Path) -> None:
+    times = tmp_path / "timing.cache"
+    for _ in range(2):
+        backend(timing_cache=times).plan(serialized(network()))
+    assert times.read_bytes() == b"timed;timed;"
+
+
+def test_kernel_times_of_another_machine_are_not_used(tmp_path: Path) -> None:
+    times = tmp_path / "timing.cache"
+    times.write_bytes(b"other machine")
+    backend(timing_cache=times).plan(serialized(network()))
+    assert times.read_bytes() == b"timed;"
+
+
+def test_options_reach_tensorrt(stand_in: SimpleNamespace) -> None:
+    backend(workspace_bytes=1 << 20, threads=3, tactic_sources=("CUDNN",)).plan(serialized(network(2)))
+    build = stand_in.trt.built[-1]
+    assert (build["config"].workspace, build["threads"], build["config"].tactics) == (1 << 20, 3, 0b100)
+    assert build["config"].profiling_verbosity == stand_in.trt.ProfilingVerbosity.DETAILED
+    assert not build["config"].profiles
+
+
+def test_tactics_whose_library_is_missing_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace
+) -> None:
+    from quantkit.backends.tensorrt import build
+
+    monkeypatch.setattr(build, "_loads", lambda library: library == "libcudnn.so.8")
+    backend().plan(serialized(network()))
+    assert stand_in.trt.built[-1]["config"].tactics == 0b1100
+
+
+def test_coverage_comes_from_the_engine_and_is_built_once(stand_in: SimpleNamespace) -> None:
+    built = backend(precision="fp16")
+    built.build(serialized(network())).close()
+    coverage = built.coverage(serialized(network()))
+    assert [(node.node, node.precision) for node in coverage.nodes] == [
+        ("conv1", "fp16"),
+        ("conv2", "fp16"),
+        ("classifier", "fp16"),
+    ]
+    assert len(stand_in.trt.built) == 1
+
+
+def test_latencies_of_engines_that_take_turns() -> None:
+    built = backend(batch=4)
+    samples = Samples({"x": images(4)}, tuple(SampleId(str(at), "") for at in range(4)))
+    with built.build(serialized(network())) as one, built.build(serialized(network())) as other:
+        measured = built.latencies({"one": one, "other": other}, samples)
+    assert {name: (latency.p50_ms, latency.runs, latency.batch) for name, latency in measured.items()} == {
+        "one": (1.0, 200, 4),
+        "other": (1.0, 200, 4),
+    }
+
+
+def test_nodes_that_integers_do_not_speed_up_are_found_from_profiles() -> None:
+    from quantkit.backends.tensorrt.injection import FromRanges
+    from quantkit.backends.tensorrt.profiling import no_faster_in_int8, profiled
+
+    graph, batch = network().graph, {"x": images(4)}
+    built = backend(batch=4)
+    with built.build(serialized(network())) as floats, built.build(serialized(network()), FromRanges({})) as int8:
+        ours, theirs = profiled(int8, batch, graph), profiled(floats, batch, graph)
+    assert ours.by_node(graph) == {"conv1": 1.0, "conv2": 1.0, "classifier": 1.0}
+    assert no_faster_in_int8(ours, theirs, graph).nodes == ()
+    assert no_faster_in_int8(theirs, ours, graph).nodes == ("conv1", "conv2", "classifier")
+
+
+def test_weights_outside_the_model_are_looked_for_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace
+) -> None:
+    seen: list[str | None] = []
+
+    class Watched(stand_in.trt.OnnxParser):  # type: ignore[misc, name-defined]
+        def parse(self, model: bytes, path: str | None = None) -> bool:
+            seen.append(path)
+            return bool(super().parse(model, path))
+
+    monkeypatch.setattr(stand_in.trt, "OnnxParser", Watched)
+    backend().plan(SerializedModel(network().SerializeToString(), tmp_path))
+    assert seen == [str(tmp_path / "model.onnx")]
+
+
+def test_the_environment_names_what_may_move_a_float() -> None:
+    assert backend().environment() == {
+        "tensorrt": "8.5.3.1",
+        "device": "Imaginary GPU",
+        "compute_capability": "9.0",
+        "cuda_driver": "13000",
+        "precision": "auto",
+    }
