@@ -1,0 +1,135 @@
+"""From a model, and scales where it has none of its own, to a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from quantkit.backends.tensorrt.options import BuildOptions, Precision, Profile
+from quantkit.backends.tensorrt.plan import sidecar
+from quantkit.cli.command import Result
+from quantkit.cli.commands.build import Build, ShapeOptions
+from quantkit.cli.engine_options import workspace_bytes
+from quantkit.cli.engine_stages import progress
+from quantkit.cli.outputs import file_for_writing, size_text
+from quantkit.cli.terminal import Terminal
+from quantkit.core import trt_cache_file
+from quantkit.core.calibration import Calibration
+from quantkit.core.errors import ArtifactError, UsageError
+from quantkit.core.files import digest_of
+from quantkit.core.plugins import did_you_mean
+from quantkit.core.text import printable
+from quantkit.core.trt_cache import TensorrtCache
+from quantkit.graph.model import Model, load
+from quantkit.pipeline.engines import EngineFile, Engines
+from quantkit.pipeline.models import load_model
+
+
+def built(asked: Build, terminal: Terminal) -> Result:
+    """Builds what is asked for.
+
+    Raises:
+        UsageError: options of which one would silently do nothing, or shapes that do not fit the model.
+        SetupError: TensorRT or a GPU is missing.
+        ModelError: TensorRT does not take the model, or it has no scales for int8.
+    """
+    _refuse_contradictions(asked)
+    path = cast(Path, asked.model)  # an option that is required was seen to before
+    model = load_model(path) if asked.calib else load(path)
+    options = _options(asked, model)
+    engines = Engines(model, options, threads=asked.threads, progress=progress(terminal))
+    output = asked.output or Path(f"{path.stem}.plan")
+    inputs = [path, *([asked.calib] if asked.calib else [])]
+    with file_for_writing(output, inputs=inputs, force=asked.force, needed_bytes=model.size_bytes):
+        made = _made(asked, engines, output)
+    return _told(asked, made)
+
+
+def _refuse_contradictions(asked: Build) -> None:
+    if asked.calib and asked.precision not in ("auto", "int8"):
+        title = f"--calib says nothing to an engine in {asked.precision}"
+        raise UsageError("QK1087", title, hints=["--precision int8", "or leave --calib out"])
+    if asked.trust_cache and not (asked.calib and not _is_calibration(asked.calib)):
+        raise UsageError("QK1087", "--trust-cache says nothing without a cache as --calib", hints=["leave it out"])
+
+
+def _is_calibration(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _options(asked: Build, model: Model) -> BuildOptions:
+    return BuildOptions(
+        precision=cast(Precision, asked.precision),
+        profiles=_profiles(asked.sizes, [spec.name for spec in model.inputs]),
+        batch=asked.sizes.batch_size,
+        workspace_bytes=workspace_bytes(asked.building.workspace),
+        timing_cache=asked.building.timing_cache,
+        strongly_typed=asked.strongly_typed,
+        dla_core=asked.dla_core,
+    )
+
+
+def _profiles(sizes: ShapeOptions, inputs: list[str]) -> dict[str, Profile]:
+    """Input → the sizes it takes; what is not said is as in trtexec."""
+    one, low, usual, high = (
+        given or {} for given in (sizes.shapes, sizes.min_shapes, sizes.opt_shapes, sizes.max_shapes)
+    )
+    if one and (low or usual or high):
+        hints = ["leave --shapes out, or the others"]
+        raise UsageError("QK1087", "--shapes is one size, and a range of sizes is given too", hints=hints)
+    found = {name: Profile.fixed(shape) for name, shape in one.items()}
+    for name in dict.fromkeys((*low, *usual, *high)):
+        middle = usual.get(name) or high.get(name) or low[name]
+        found[name] = Profile(low.get(name, middle), middle, high.get(name, middle))
+    for name in found:
+        if name not in inputs:
+            hints = [*did_you_mean(name, inputs), f"there are: {', '.join(inputs)}"]
+            raise UsageError("QK1042", f"--shapes: the model has no input {name!r}", where=name, hints=hints)
+    return found
+
+
+def _made(asked: Build, engines: Engines, output: Path) -> EngineFile:
+    if asked.calib is None:
+        return engines.built(output, engines.model, precision=engines.options.precision)
+    engines.require_calibrators()
+    facts = {"from": str(asked.calib), "sha256": digest_of(asked.calib)}
+    if _is_calibration(asked.calib):
+        calibration = Calibration.load(asked.calib)
+        _refuse_other_model(calibration, engines.model)
+        return engines.injected(calibration, output, {**facts, "rule": calibration.rule})
+    cache = _cache(asked.calib, engines.model, trust=asked.trust_cache)
+    return engines.injected(cache, output, {**facts, "rule": cache.rule})
+
+
+def _refuse_other_model(calibration: Calibration, model: Model) -> None:
+    if calibration.provenance.model != model.digest:
+        raise ArtifactError(
+            "QK3222",
+            "the calibration belongs to another model",
+            cause=f"it was made for {calibration.provenance.model}, this model is {model.digest}",
+            hints=["calibrate this model, or build the one that was calibrated"],
+        )
+
+
+def _cache(path: Path, model: Model, *, trust: bool) -> TensorrtCache:
+    stored = trt_cache_file.load(path)
+    if not trust:
+        stored.origin_for(model.digest)
+    return stored.cache
+
+
+def _told(asked: Build, made: EngineFile) -> Result:
+    plan = made.plan
+    size = plan.path.stat().st_size
+    files = (plan.path, sidecar(plan.path))
+    document: dict[str, Any] = {
+        "command": "build",
+        "output": str(plan.path),
+        "record": str(files[1]),
+        "sha256": plan.digest,
+        "kind": plan.kind,
+        "precision": asked.precision,
+        "bytes": size,
+    }
+    lines = [f"an engine of {size_text(size)}", *(f"written {printable(str(path))}" for path in files)]
+    return Result("\n".join(lines), document, files)

@@ -1,0 +1,129 @@
+"""The entry point: words in, one result out, an exit code back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from quantkit._version import __version__
+from quantkit.cli import configuration, logs, manual, memory, parser, settings
+from quantkit.cli.command import Command, Result
+from quantkit.cli.common import SHOWING, Common
+from quantkit.cli.failures import Door
+from quantkit.cli.options import Option, assembled, declared
+from quantkit.cli.stopping import stoppable
+from quantkit.cli.terminal import Terminal
+from quantkit.cli.values import NO
+from quantkit.core import plugins
+from quantkit.core.errors import ExitCode, UsageError
+
+_COMMANDS = "quantkit.cli.commands"
+
+_log = logging.getLogger(__name__)
+
+
+def main(words: Sequence[str] | None = None, *, prog: str = "quantkit", command: str | None = None) -> int:
+    """Runs one command line and returns its exit code; only signals that nobody can catch end it otherwise.
+
+    Args:
+        words: the arguments; the process's own when left out.
+        prog: how the program was called, for usage lines and commands to paste.
+        command: the command that a door to a single one stands for.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    terminal = _first_terminal(words, prog)
+    with Door(terminal, words) as door, stoppable():
+        door.exit_code = _dispatched(words, terminal, command)
+    return int(door.exit_code)
+
+
+def _first_terminal(words: Sequence[str], prog: str) -> Terminal:
+    """What can be told before anything is parsed: how to show that parsing failed."""
+    text = " ".join(parser.normalised(words))
+    typed_json = "--json" in words or "--format=json" in text or "--format json" in text
+    as_json = typed_json or os.environ.get("QUANTKIT_FORMAT") == "json"
+    debug = "--debug" in words or os.environ.get("QUANTKIT_DEBUG", "0").lower() not in NO
+    return Terminal(format="json" if as_json else "human", debug=debug, prog=prog)
+
+
+def _dispatched(words: list[str], terminal: Terminal, command: str | None) -> ExitCode:
+    if command is not None:
+        return _CommandLine(command, terminal, words).run()
+    if words[:1] == ["help"] and len(words) > 1:
+        return _dispatched([words[1], "--help"], terminal, None)
+    if not words or words[0] in ("-h", "--help", "help"):
+        page = manual.overview(terminal.prog, _commands(), terminal.width)
+        (terminal.result if words else terminal.note)(page)
+        return ExitCode.OK if words else ExitCode.USAGE
+    if words[0] in ("-V", "--version"):
+        terminal.result(f"quantkit {__version__}")
+        return ExitCode.OK
+    _refuse_unknown(words[0], terminal.prog)
+    terminal.prog = f"{terminal.prog} {words[0]}"
+    return _CommandLine(words[0], terminal, words[1:]).run()
+
+
+def _commands() -> Mapping[str, type[Command]]:
+    return {name: cast(type[Command], plugins.load(_COMMANDS, name)) for name in plugins.names(_COMMANDS)}
+
+
+def _refuse_unknown(word: str, prog: str) -> None:
+    known = plugins.names(_COMMANDS)
+    if word in known:
+        return
+    hints = [f"{prog} COMMAND {word}"] if word.startswith("-") else plugins.did_you_mean(word, known)
+    raise UsageError("QK1071", f"there is no command {word!r}", hints=[*hints, f"there are: {', '.join(known)}"])
+
+
+@dataclass(frozen=True, slots=True)
+class _CommandLine:
+    """One command with the words behind it."""
+
+    name: str
+    terminal: Terminal
+    words: list[str]
+
+    def run(self) -> ExitCode:
+        """Parses, runs and shows."""
+        kind: type[Command] = plugins.load(_COMMANDS, self.name)
+        if {"-h", "--help"} & set(parser.split(self.words)[0]):
+            self.terminal.result(manual.page(self.terminal.prog, kind, self.terminal.width))
+            return ExitCode.OK
+        options = declared(kind)
+        given = self._resolved(options)
+        made = assembled(kind, {**settings.values(options, given), "given": given})
+        self._configure(made.common)
+        shown_logs = logs.shown(self.terminal, verbose=made.common.verbose, log_file=made.common.log_file)
+        with shown_logs, memory.limited(made.common.memory_limit):
+            result = self._result(made, options, given)
+        if shown := result.shown(self.terminal.format):
+            self.terminal.result(shown)
+        return result.exit_code
+
+    def _resolved(self, options: Sequence[Option]) -> settings.Resolved:
+        typed = parser.typed(options, self.words, prog=self.terminal.prog)
+        settings.refuse_company(options, typed, allowed=SHOWING)
+        given = settings.resolved(options, typed, os.environ, {})
+        if not given["config"].texts:
+            return given
+        path = Path(given["config"].texts[-1])
+        file = configuration.read(path, self.name, plugins.names(_COMMANDS), options)
+        return settings.resolved(options, typed, os.environ, file)
+
+    def _configure(self, common: Common) -> None:
+        self.terminal.format, self.terminal.progress = common.format, common.progress
+        self.terminal.color, self.terminal.debug = common.color, common.debug
+
+    def _result(self, made: Command, options: Sequence[Option], given: settings.Resolved) -> Result:
+        if made.common.show_config:
+            text = configuration.written(self.name, options, given)
+            return Result(text, {"command": self.name, "options": configuration.as_document(options, given)})
+        settings.refuse_missing(options, given, usage=manual.usage(self.terminal.prog, options))
+        for option in options:
+            _log.debug("%s: %s (%s)", option.flag, " ".join(given[option.name].texts), given[option.name].origin)
+        return made.run(self.terminal)

@@ -1,0 +1,113 @@
+"""From the words of a command line to what was typed for each option."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from quantkit.cli.options import Option
+from quantkit.core import plugins
+from quantkit.core.errors import UsageError
+
+Typed = dict[str, tuple[str, ...]]
+"""Option name → the texts typed for it."""
+
+
+def normalised(words: Sequence[str]) -> list[str]:
+    """The words with ``--like_this`` written ``--like-this``; values, and what follows ``--``, stay as they are.
+
+    >>> normalised(["--max_samples=a_b", "c_d", "--", "--e_f"])
+    ['--max-samples=a_b', 'c_d', '--', '--e_f']
+    """
+    flags, rest = split(words)
+    return [_dashed(word) for word in flags] + rest
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words up to a ``--``, and it and what follows: names there may begin with a dash."""
+    end = words.index("--") if "--" in words else len(words)
+    return list(words[:end]), list(words[end:])
+
+
+def _dashed(word: str) -> str:
+    if not word.startswith("--"):
+        return word
+    flag, equals, value = word.partition("=")
+    return flag.replace("_", "-") + equals + value
+
+
+def typed(options: Sequence[Option], words: Sequence[str], *, prog: str) -> Typed:
+    """What the words say about each option.
+
+    Raises:
+        UsageError: an unknown flag, a flag without its value, a word too many, or a flag given twice.
+    """
+    flags, rest = split(normalised(words))
+    try:
+        found, loose = _parser(options).parse_known_args(flags)
+    except argparse.ArgumentError as refusal:
+        raise UsageError("QK1073", str(refusal), hints=[f"{prog} --help"]) from None
+    for word in loose:
+        if word.startswith("-") and word != "-":
+            raise _unknown_flag(word, options, prog)
+    by_flag = {name: tuple(texts) for name, texts in vars(found).items()}
+    for option in options:
+        _refuse_repetition(option, by_flag.get(option.name, ()))
+    counts = {option.name for option in options if option.kind == "count"}
+    counted = {name: (str(len(texts)),) if name in counts else texts for name, texts in by_flag.items()}
+    return counted | _placed([option for option in options if option.positional], loose + rest[1:], prog)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise argparse.ArgumentError(None, message)
+
+
+def _parser(options: Sequence[Option]) -> argparse.ArgumentParser:
+    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    for option in options:
+        # argparse misplaces positional words that follow a flag; `_placed` does not.
+        if not option.positional:
+            _declare(parser, option)
+    return parser
+
+
+def _declare(parser: argparse.ArgumentParser, option: Option) -> None:
+    if option.kind in ("switch", "count"):
+        parser.add_argument(*option.flags, dest=option.name, action="append_const", const="true")
+    elif option.kind == "many":
+        parser.add_argument(*option.flags, dest=option.name, action="extend", nargs="+")
+    else:
+        parser.add_argument(*option.flags, dest=option.name, action="append")
+    for shorthand, text in option.shorthands.items():
+        parser.add_argument(shorthand, dest=option.name, action="append_const", const=text)
+
+
+def _placed(options: Sequence[Option], words: Sequence[str], prog: str) -> Typed:
+    """Positional words, one to each option in turn; an option with several values takes the rest."""
+    left = list(words)
+    placed: Typed = {}
+    for option in options:
+        taken = left if option.kind == "many" else left[:1]
+        left = left[len(taken) :]
+        if taken:
+            placed[option.name] = tuple(taken)
+    if left:
+        known = ", ".join(f"{option.metavar} is {placed[option.name][0]!r}" for option in options)
+        raise UsageError("QK1074", f"{left[0]!r} is one word too many", cause=known, hints=[f"{prog} --help"])
+    return placed
+
+
+def _refuse_repetition(option: Option, texts: tuple[str, ...]) -> None:
+    """A value that another one silently replaces is a mistake that nobody sees."""
+    if option.kind == "value" and len(set(texts)) > 1:
+        title = f"{option.flag} is given twice, as {texts[0]!r} and as {texts[1]!r}"
+        raise UsageError("QK1075", title, hints=["keep one"])
+
+
+def _unknown_flag(word: str, options: Sequence[Option], prog: str) -> UsageError:
+    flag = word.partition("=")[0]
+    known = [name for option in options if not option.positional for name in (*option.flags, *option.shorthands)]
+    hints = [*plugins.did_you_mean(flag, known), f"{prog} --help lists all"]
+    return UsageError("QK1072", f"there is no option {flag}", hints=hints)

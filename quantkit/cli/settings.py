@@ -1,0 +1,113 @@
+"""Where each option's value comes from: the command line, a variable, a configuration file or the default."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quantkit.cli.options import Option
+from quantkit.cli.parser import Typed
+from quantkit.cli.values import BadValueError
+from quantkit.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The texts of one option, and where they were written; no text, no value."""
+
+    texts: tuple[str, ...]
+    origin: str
+
+
+Resolved = dict[str, Given]
+"""Option name → what counts for it."""
+
+COMMAND_LINE = "command line"
+DEFAULT = "default"
+
+
+def resolved(
+    options: Sequence[Option], typed: Typed, environment: Mapping[str, str], file: Mapping[str, Given]
+) -> Resolved:
+    """For each option the first that says something: command line, variable, configuration file, default."""
+    return {option.name: _first(option, typed, environment, file) for option in options}
+
+
+def _first(option: Option, typed: Typed, environment: Mapping[str, str], file: Mapping[str, Given]) -> Given:
+    if option.name in typed:
+        return Given(typed[option.name], COMMAND_LINE)
+    # An empty variable is the usual way to unset one for a single command.
+    if not option.typed_only and environment.get(option.variable):
+        return Given(_split(option, environment[option.variable]), option.variable)
+    if option.name in file:
+        return file[option.name]
+    return Given((option.default,) if option.default else (), DEFAULT)
+
+
+def _split(option: Option, text: str) -> tuple[str, ...]:
+    if option.kind != "many":
+        return (text,)
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as reason:
+        raise UsageError("QK1076", f"{option.variable} {text!r}: {reason}", where=option.variable) from None
+
+
+def values(options: Sequence[Option], given: Resolved) -> dict[str, Any]:
+    """The typed value of every option that was given; the others keep the defaults of their fields.
+
+    Raises:
+        UsageError: a text is no value for its option, or a required option has none.
+    """
+    chosen = [option for option in options if given[option.name].origin != DEFAULT]
+    return {option.name: _value(option, given[option.name]) for option in chosen}
+
+
+def refuse_company(options: Sequence[Option], typed: Typed, *, allowed: Collection[str]) -> None:
+    """Refuses further options beside one that stands for a whole command line."""
+    alone = [option.flag for option in options if option.alone and option.name in typed]
+    others = [option.flag for option in options if option.name in typed and option.name not in allowed]
+    if alone and others != alone:
+        odd = next(flag for flag in others if flag not in alone)
+        title = f"{alone[0]} takes no other options: they are those of the run that it takes up"
+        raise UsageError("QK1081", title, where=odd, hints=[f"leave {odd} out"])
+
+
+def refuse_missing(options: Sequence[Option], given: Resolved, *, usage: str) -> None:
+    """Refuses a command line that leaves out what has to be said."""
+    if any(option.alone and given[option.name].texts for option in options):
+        return
+    lacking = [option for option in options if option.required and not given[option.name].texts]
+    missing = [option for option in lacking if not any(given[name].texts for name in option.unless)]
+    if missing:
+        names = " and ".join(option.flag for option in missing)
+        raise UsageError(
+            "QK1077",
+            f"{names} {'is' if len(missing) == 1 else 'are'} missing",
+            cause="; ".join(f"{option.flag}: {option.help}" for option in missing),
+            hints=[f"usage: {usage}", *_swallowed(options, given, missing)],
+        )
+
+
+def _swallowed(options: Sequence[Option], given: Resolved, missing: Sequence[Option]) -> list[str]:
+    """An option with several values takes every word up to the next flag, the model's too."""
+    several = [option for option in options if option.kind == "many" and not option.positional]
+    greedy = [option.flag for option in several if len(given[option.name].texts) > 1]
+    if greedy and any(option.positional for option in missing):
+        return [f"{greedy[0]} takes every word that follows it: put {missing[0].flag} in front of it"]
+    return []
+
+
+def _value(option: Option, given: Given) -> Any:
+    try:
+        return option.value(given.texts)
+    except BadValueError as refusal:
+        shown = " ".join(given.texts)
+        raise UsageError(
+            "QK1076",
+            f"{option.flag} {shown!r} {refusal.reason}",
+            where=None if given.origin == COMMAND_LINE else given.origin,
+            hints=refusal.remedies,
+        ) from None

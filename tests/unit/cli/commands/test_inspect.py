@@ -1,0 +1,72 @@
+"""What is in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+
+def test_a_model_shows_what_would_become_integer_and_what_not(command: Command, digits: Path) -> None:
+    document = command("inspect", digits / "model.onnx", "--exclude-ops", "Gemm", "--json").document
+    assert document["inputs"] == ["image:Nx1x32x32"]
+    assert document["operators"]["Conv"] == 14
+    assert [node["reason"] for node in document["left_out"]] == ["excluded by operator 'Gemm'"]
+    assert document["tensors"]
+
+
+def test_for_people_it_is_a_list(command: Command, digits: Path) -> None:
+    result = command("inspect", digits / "model.onnx")
+    assert "nodes in INT8 for ort-cpu:" in result.output
+    assert "tensors that need a range:" in result.output
+
+
+def test_an_integer_model_tells_its_origin(command: Command, finished: Path) -> None:
+    document = command("inspect", finished / "model.entropy.int8.onnx", "--json").document
+    assert document["quantized"]
+    assert document["provenance"]["quantkit.rule"] == "entropy"
+
+
+def test_statistics_show_every_tensor(command: Command, finished: Path) -> None:
+    path = finished / "statistics.safetensors"
+    document = command("inspect", path, "--json").document
+    assert (document["kind"], document["samples"]) == ("statistics", 64)
+    assert all(tensor["values"] > 0 for tensor in document["tensors"].values())
+    assert "statistics of 64 samples" in command("inspect", path).output
+
+
+def test_a_calibration_shows_every_range(command: Command, finished: Path) -> None:
+    path = finished / "entropy.qcal.json"
+    document = command("inspect", path, "--json").document
+    assert (document["kind"], document["rule"]) == ("calibration", "entropy")
+    assert all(tensor["low"] <= 0 <= tensor["high"] for tensor in document["tensors"].values())
+    assert "Calibration(entropy" in command("inspect", path).output
+
+
+def test_a_run_shows_its_table(command: Command, finished: Path) -> None:
+    assert "FP32 against max and entropy on 900 samples" in command("inspect", finished / "run.json").output
+
+
+@pytest.mark.parametrize("suffix", [".plan", ".engine", ".trt"])
+def test_an_engine_is_code_and_is_not_opened(command: Command, suffix: str) -> None:
+    # A folder: whoever tried to read it would fail otherwise.
+    Path(f"model{suffix}").mkdir()
+    refusal = command("inspect", f"model{suffix}")
+    assert refusal.exit_code == 3
+    assert "an engine is a program" in refusal.notes
+
+
+@pytest.mark.parametrize("content", ["{}", "[", '{"schema": "other/1"}', '{"schema": 7}'])
+def test_json_of_another_kind_is_refused(command: Command, content: str) -> None:
+    Path("x.json").write_text(content)
+    refusal = command("inspect", "x.json")
+    assert refusal.exit_code == 3
+    assert "neither a calibration nor a run" in refusal.notes
+
+
+def test_options_about_models_say_nothing_of_a_run(command: Command, finished: Path) -> None:
+    assert command("inspect", finished / "run.json", "--target", "tensorrt").exit_code == 2

@@ -1,0 +1,103 @@
+"""What every test of the command line needs."""
+
+from __future__ import annotations
+
+import importlib.abc
+import io
+import json
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import quantkit
+from quantkit.cli.main import main
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command line ended and what it said."""
+
+    exit_code: int
+    output: str
+    notes: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Standard output as the one JSON document that it is."""
+        document: dict[str, Any] = json.loads(self.output)
+        return document
+
+
+def ran(*words: str | Path) -> Ran:
+    """A command line, run in this process."""
+    output, notes = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(notes):
+        exit_code = main([str(word) for word in words])
+    return Ran(exit_code, output.getvalue(), notes.getvalue())
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs command lines in a folder of their own; they must not show a traceback."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str | Path) -> Ran:
+        result = ran(*words)
+        assert "Traceback" not in result.notes
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def job(digits: Path) -> list[str]:
+    """Calibrating the digits on 64 samples."""
+    data, recipe = str(digits / "calib"), str(digits / "preprocess.toml")
+    return ["calibrate", str(digits / "model.onnx"), "--data", data, "--preprocess", recipe, "--max-samples", "64"]
+
+
+@pytest.fixture(scope="session")
+def finished(job: list[str], digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a whole job, for tests that only read them."""
+    folder = tmp_path_factory.mktemp("finished") / "out"
+    result = ran(*job, "--eval", digits / "eval", "--output", folder)
+    assert result.exit_code == 0, result.notes
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _findable_by_subprocesses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also from another folder, and also when the project is not installed."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(quantkit.__file__).parents[1]))
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QUANTKIT_DEBUG", "QUANTKIT_FORMAT", "NO_COLOR", "CI"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def without_tensorrt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the test, TensorRT and PyCUDA are not installed."""
+    for name in [name for name in sys.modules if name.startswith("quantkit.backends.tensorrt.")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("tensorrt", "pycuda"):
+        monkeypatch.setattr(sys, "meta_path", [_Absent(), *sys.meta_path])
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+class _Absent(importlib.abc.MetaPathFinder):
+    """Finds nothing where the packages would be."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.partition(".")[0] in ("tensorrt", "pycuda"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

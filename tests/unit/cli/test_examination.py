@@ -1,0 +1,84 @@
+"""The doctor finds what keeps packages from working together."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping
+
+import pytest
+
+from quantkit.cli import examination
+from quantkit.cli.examination import Finding, examined
+
+NEEDED = {name: "1.0" for name in ("numpy", "scipy", "onnx", "pillow", "safetensors", "rich")}
+
+
+def found(installed: Mapping[str, str]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examined({**NEEDED, **installed}.get)}
+
+
+def test_a_sound_installation_has_no_problem() -> None:
+    assert [finding for finding in found({"onnxruntime": "1.0"}).values() if finding.status == "problem"] == []
+
+
+def test_two_builds_of_onnxruntime_are_a_problem_with_a_way_out() -> None:
+    finding = found({"onnxruntime": "1.0", "onnxruntime-gpu": "1.0"})["onnxruntime twice"]
+    assert finding.status == "problem"
+    assert finding.remedies[0] == "pip uninstall -y onnxruntime onnxruntime-gpu"
+
+
+def test_no_engine_at_all_is_a_problem() -> None:
+    finding = found({})["onnxruntime"]
+    assert (finding.status, finding.remedies) == ("problem", ('pip install "quantkit-ptq[cpu]"',))
+
+
+def test_the_unrelated_package_of_the_same_name_is_a_problem() -> None:
+    finding = found({"onnxruntime": "1.0", "quantkit": "0.9"})["name clash"]
+    assert finding.status == "problem"
+    assert "pip uninstall -y quantkit" in finding.remedies[0]
+
+
+def test_a_package_that_nobody_needs_is_no_problem_and_comes_with_its_command() -> None:
+    finding = found({"onnxruntime": "1.0"})["tensorrt"]
+    assert (finding.status, finding.remedies) == ("absent", ('pip install "quantkit-ptq[tensorrt]"',))
+
+
+def test_a_package_that_everybody_needs_is_a_problem() -> None:
+    findings = {finding.name: finding for finding in examined({"onnxruntime": "1.0"}.get)}
+    assert findings["scipy"].remedies == ("pip install scipy",)
+
+
+def test_the_processor_s_integer_instructions_are_explained() -> None:
+    value = found({"onnxruntime": "1.0"})["int8 instructions"].value
+    assert "8-bit products are exact" in value or "7-bit weights" in value
+
+
+def test_the_python_at_work_is_named() -> None:
+    assert platform.python_version() in found({})["python"].value
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "value"),
+    [
+        pytest.param("NVIDIA H200, 570.1, 9.0\n", "ok", "NVIDIA H200, 570.1, 9.0", id="a device"),
+        pytest.param("", "ok", "none found", id="no device"),
+    ],
+)
+def test_a_gpu_is_asked_for_its_name(monkeypatch: pytest.MonkeyPatch, answer: str, status: str, value: str) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess([], 0, answer))
+    assert found({})["GPU"] == Finding("GPU", status, value)
+
+
+def test_a_driver_that_hangs_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(*arguments: object, **options: object) -> None:
+        raise subprocess.TimeoutExpired("nvidia-smi", 10)
+
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert "nvidia-smi does not answer" in found({})["GPU"].value
+
+
+def test_what_is_not_installed_has_no_version() -> None:
+    assert examination.installed_version("surely-no-such-distribution") is None

@@ -1,0 +1,87 @@
+"""The command line goes before variables, these before the configuration file, that before the default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantkit.cli import settings, values
+from quantkit.cli.options import Option
+from quantkit.cli.settings import Given
+from quantkit.core.errors import UsageError
+
+SEED = Option("seed", parse=values.at_least(0), metavar="INT", name="seed", default="0")
+NAMES = Option("names", kind="many", metavar="GLOB", name="names")
+MODEL = Option("the model", metavar="MODEL", positional=True, required=True, name="model")
+RESUME = Option("the journal", metavar="FILE", alone=True, name="resume")
+ONE = st.one_of(st.none(), st.integers(0, 9))
+
+
+@given(typed=ONE, variable=ONE, file=ONE)
+def test_the_first_source_that_says_something_counts(typed: int | None, variable: int | None, file: int | None) -> None:
+    given = settings.resolved(
+        [SEED],
+        {} if typed is None else {"seed": (str(typed),)},
+        {} if variable is None else {"QUANTKIT_SEED": str(variable)},
+        {} if file is None else {"seed": Given((str(file),), "job.toml")},
+    )
+    sources = [(typed, "command line"), (variable, "QUANTKIT_SEED"), (file, "job.toml"), (0, "default")]
+    value, origin = next((value, origin) for value, origin in sources if value is not None)
+    assert given["seed"] == Given((str(value),), origin)
+    assert settings.values([SEED], given) == ({} if origin == "default" else {"seed": value})
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    assert settings.resolved([SEED], {}, {"QUANTKIT_SEED": ""}, {})["seed"].origin == "default"
+
+
+def test_a_variable_holds_several_values_as_a_shell_would_split_them() -> None:
+    given = settings.resolved([NAMES], {}, {"QUANTKIT_NAMES": "a 'b c'"}, {})
+    assert given["names"].texts == ("a", "b c")
+
+
+def test_a_variable_is_not_asked_for_what_can_only_be_typed() -> None:
+    option = replace(SEED, typed_only=True)
+    assert settings.resolved([option], {}, {"QUANTKIT_SEED": "3"}, {})["seed"].origin == "default"
+
+
+@pytest.mark.parametrize(
+    ("environment", "message", "where"),
+    [
+        pytest.param({"QUANTKIT_SEED": "x"}, "--seed 'x' is not a whole number", "QUANTKIT_SEED", id="value"),
+        pytest.param({"QUANTKIT_NAMES": "'"}, "QUANTKIT_NAMES", "QUANTKIT_NAMES", id="open quote"),
+    ],
+)
+def test_a_bad_value_is_refused_with_the_place_where_it_stands(
+    environment: Mapping[str, str], message: str, where: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as refusal:
+        settings.values([SEED, NAMES], settings.resolved([SEED, NAMES], {}, environment, {}))
+    assert refusal.value.where == where
+
+
+def test_what_is_missing_is_named_with_its_meaning() -> None:
+    given = settings.resolved([MODEL], {}, {}, {})
+    with pytest.raises(UsageError, match="MODEL is missing") as refusal:
+        settings.refuse_missing([MODEL], given, usage="quantkit x MODEL")
+    assert refusal.value.cause == "MODEL: the model"
+
+
+def test_a_model_that_a_greedy_option_swallowed_is_explained() -> None:
+    given = settings.resolved([MODEL, NAMES], {"names": ("a", "model.onnx")}, {}, {})
+    with pytest.raises(UsageError, match="MODEL is missing") as refusal:
+        settings.refuse_missing([MODEL, NAMES], given, usage="quantkit x MODEL")
+    assert "--names takes every word that follows it: put MODEL in front of it" in refusal.value.hints
+
+
+def test_an_option_that_stands_for_a_command_line_needs_nothing_else_and_bears_nothing_else() -> None:
+    options = [MODEL, SEED, RESUME]
+    settings.refuse_missing(options, settings.resolved(options, {"resume": ("r",)}, {}, {}), usage="")
+    settings.refuse_company(options, {"resume": ("r",)}, allowed=())
+    with pytest.raises(UsageError, match="--resume takes no other options") as refusal:
+        settings.refuse_company(options, {"resume": ("r",), "seed": ("1",)}, allowed=("format",))
+    assert refusal.value.where == "--seed"

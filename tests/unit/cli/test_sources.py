@@ -1,0 +1,54 @@
+"""Options about data become a source, and its content has a digest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quantkit.cli import sources
+from quantkit.cli.data_options import DataOptions
+from quantkit.core.artifact import TensorSpec
+from quantkit.core.errors import UsageError
+
+
+def test_the_digest_of_data_follows_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a").write_text("1")
+    (data / "b").write_text("2")
+    before = sources.content_digest(data)
+    (data / "a").touch()
+    assert sources.content_digest(data) == before
+    assert sources.content_digest(data.rename(tmp_path / "moved")) == before
+    (tmp_path / "moved" / "a").write_text("3")
+    changed = sources.content_digest(tmp_path / "moved")
+    (tmp_path / "moved" / "a").rename(tmp_path / "moved" / "c")
+    assert len({before, changed, sources.content_digest(tmp_path / "moved")}) == 3
+
+
+def test_the_digest_of_one_file_is_not_that_of_its_name_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    path.write_text("1")
+    before = sources.content_digest(path)
+    path.write_text("2")
+    assert sources.content_digest(path) != before
+
+
+def test_the_layout_that_was_asked_for_goes_before_the_presets() -> None:
+    options = DataOptions(preprocess="imagenet", layout="nhwc")
+    recipe = sources.preprocessing(options)
+    assert recipe
+    assert recipe == replace(recipe, layout="nhwc")
+
+
+def test_a_layout_without_preprocessing_says_nothing() -> None:
+    with pytest.raises(UsageError, match="--layout says nothing without --preprocess"):
+        sources.preprocessing(DataOptions(layout="nhwc"))
+
+
+def test_noise_needs_every_size() -> None:
+    with pytest.raises(UsageError) as refusal:
+        sources.made_up(8, [TensorSpec("x", "float32", ("N", 3, "h", "w"))], DataOptions(), seed=0)
+    assert refusal.value.hints == ("add --shapes x:1x3x224x224 with your own sizes",)
