@@ -18,6 +18,8 @@ from quantkit.core.text import printable
 if TYPE_CHECKING:
     from quantkit.core.comparison import Comparison
 
+_FORMS = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -40,9 +42,13 @@ class Report:
         a_file("the run.json of a comparison", "RUN", positional=True, required=True),
     ] = None
     to: Annotated[
-        str,
-        Option("the form", parse=values.plugin("quantkit.report"), metavar="table|markdown|html|json"),
-    ] = "table"
+        str | None,
+        Option(
+            "the form (default: what the output's name ends in; table on standard output)",
+            parse=values.plugin("quantkit.report"),
+            metavar="table|markdown|html|json",
+        ),
+    ] = None
     output: Annotated[
         Path | None,
         a_file("the file to write (default: standard output)", "FILE", short="-o"),
@@ -57,21 +63,28 @@ class Report:
 
         path = cast(Path, self.run_file)
         comparison = run.load(path)
-        text = plugins.load("quantkit.report", self.to)(**self._options(terminal, comparison)).render(comparison)
+        form = self._form
+        text = plugins.load("quantkit.report", form)(**self._options(terminal, comparison)).render(comparison)
         if self.output is None:
-            return Result(text, {"command": "report", "to": self.to, "text": text})
+            return Result(text, {"command": "report", "to": form, "text": text})
         with file_for_writing(self.output, inputs=[path], force=self.force):
             write_whole(self.output, text.encode())
         return Result(
             f"written {printable(str(self.output))}",
-            {"command": "report", "to": self.to, "output": str(self.output)},
+            {"command": "report", "to": form, "output": str(self.output)},
             (self.output,),
         )
 
+    @property
+    def _form(self) -> str:
+        """What was asked for, or what the output's name says."""
+        suffix = self.output.suffix.lower() if self.output else ""
+        return self.to or _FORMS.get(suffix, "table")
+
     def _options(self, terminal: Terminal, comparison: Comparison) -> Mapping[str, Any]:
-        if self.to == "table" and self.output is None:
+        if self._form == "table" and self.output is None:
             return terminal.table_options
-        if self.to == "html":
+        if self._form == "html":
             from quantkit.cli import pages
 
             pages.require_drawing()

@@ -31,3 +31,8 @@ def test_rows_that_are_missing_are_asked_for(command: Command, finished: Path) -
     refusal = command("report", "run.json")
     assert refusal.exit_code == 3
     assert "samples.jsonl" in refusal.notes
+
+
+def test_the_form_follows_the_name_of_the_output(command: Command, finished: Path) -> None:
+    assert command("report", finished / "run.json", "-o", "summary.md").exit_code == 0
+    assert Path("summary.md").read_text() == (finished / "report.md").read_text()
