@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import onnx
 import onnxruntime
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
-from quantkit.backends._ort_session import session
+from quantkit.backends._ort_session import optimized
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.comparison import Coverage, NodeCoverage
 from quantkit.graph.draft import Draft
@@ -53,14 +51,10 @@ def measured_coverage(model: SerializedModel, options: onnxruntime.SessionOption
     Raises:
         ModelError: ONNX Runtime refuses the model.
     """
-    with tempfile.TemporaryDirectory(prefix="quantkit-") as folder:
-        options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
-        # Weights are of no interest here, and may be too large for one file.
-        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
-        named = _named(model)
-        session(named, options)
-        optimized = onnx.load(options.optimized_model_filepath, load_external_data=False)
-    return coverage(onnx.load_model_from_string(named.proto), optimized)
+    named = _named(model)
+    # Weights are of no interest here, and may be too large for one file.
+    executed = optimized(named, options, with_weights=False)
+    return coverage(onnx.load_model_from_string(named.proto), executed)
 
 
 def _named(model: SerializedModel) -> SerializedModel:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
@@ -50,6 +53,17 @@ def session(
     if provider not in built.get_providers():
         raise _device_missing(device)
     return built
+
+
+def optimized(model: SerializedModel, options: onnxruntime.SessionOptions, *, with_weights: bool) -> onnx.ModelProto:
+    """The graph as ONNX Runtime executes it; `options` are used up."""
+    with tempfile.TemporaryDirectory(prefix="quantkit-") as folder:
+        path = str(Path(folder) / "optimized.onnx")
+        options.optimized_model_filepath = path
+        if not with_weights:
+            options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
+        session(model, options)
+        return onnx.load(path, load_external_data=with_weights)
 
 
 def _device_missing(device: str) -> SetupError:

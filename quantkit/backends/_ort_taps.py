@@ -7,17 +7,15 @@ so the optimized graph is rewritten to hand out the blocked tensors themselves, 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 
-from quantkit.backends._ort_session import OrtEngine, session
+from quantkit.backends._ort_session import OrtEngine, optimized, session
 from quantkit.core.arrays import Array, Batch
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.ports import Parts
@@ -51,7 +49,7 @@ class OrtTaps:
             self._session = session(model, options(), device)
             self._taps: Mapping[str, _Tap] = {output.name: _Tap(output.name) for output in self._session.get_outputs()}
             return
-        rewritten, self._taps = _without_reorders(_optimized(model, options()), plain)
+        rewritten, self._taps = _without_reorders(optimized(model, options(), with_weights=True), plain)
         as_it_is = options()
         as_it_is.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = session(SerializedModel(rewritten.SerializeToString()), as_it_is)
@@ -59,14 +57,6 @@ class OrtTaps:
     def observer(self) -> OrtObserver:
         """An observer for one thread; the session behind it is shared."""
         return OrtObserver(self._session, self._taps)
-
-
-def _optimized(model: SerializedModel, options: onnxruntime.SessionOptions) -> onnx.ModelProto:
-    """The graph as ONNX Runtime would execute it."""
-    with tempfile.TemporaryDirectory(prefix="quantkit-") as folder:
-        options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
-        session(model, options)
-        return onnx.load(options.optimized_model_filepath)
 
 
 class OrtObserver:
@@ -98,8 +88,10 @@ class OrtObserver:
 
     def _run_into_buffers(self, batch: Batch) -> Batch:
         binding = self._session.io_binding()
-        for name, array in batch.items():
-            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        # Held until the run is over: a binding may point into an array without keeping it alive.
+        fed = {name: np.ascontiguousarray(array) for name, array in batch.items()}
+        for name, array in fed.items():
+            binding.bind_cpu_input(name, array)
         for name, buffer in self._buffers.items():
             binding.bind_output(name, "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
         try:
