@@ -12,11 +12,11 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 from quantkit.backends._ort_session import optimized
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.comparison import Coverage, NodeCoverage
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.ort_kernels import CLAMPING, counts
 from quantkit.graph.passes.node_names import nodes_named
 from quantkit.graph.provenance import left_out
-from quantkit.graph.wiring import Wiring
 
 _PAIR = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _CODES = frozenset({TensorProto.INT8, TensorProto.UINT8})

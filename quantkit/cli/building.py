@@ -9,10 +9,10 @@ from quantkit.backends.tensorrt.options import BuildOptions, Precision, Profile
 from quantkit.backends.tensorrt.plan import sidecar
 from quantkit.cli.command import Result
 from quantkit.cli.commands.build import Build, ShapeOptions
-from quantkit.cli.engine_options import workspace_bytes
-from quantkit.cli.engine_stages import progress
+from quantkit.cli.job.engine_stages import progress
+from quantkit.cli.options.engine import workspace_bytes
 from quantkit.cli.outputs import file_for_writing, size_text
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core import trt_cache_file
 from quantkit.core.calibration import Calibration
 from quantkit.core.errors import ArtifactError, UsageError

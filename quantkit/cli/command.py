@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from quantkit.cli.common import Common
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.options.common import Common
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import ExitCode
 from quantkit.core.json_values import encoded
 

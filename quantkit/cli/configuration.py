@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from quantkit.cli.options import Option
+from quantkit.cli.options.fields import Option
 from quantkit.cli.settings import Given, Resolved
 from quantkit.core import plugins, toml
 from quantkit.core.errors import UsageError

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from quantkit._version import __version__
-from quantkit.cli.stopping import Stopped
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.stopping import Stopped
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import ExitCode, InternalError, QuantkitError, SetupError
 from quantkit.core.text import printable
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from quantkit.cli.columns import aligned
 from quantkit.cli.command import Result
-from quantkit.cli.model_options import ModelOptions
+from quantkit.cli.options.model import ModelOptions
 from quantkit.cli.outputs import size_text
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core import plugins, run, run_document, statistics_file
 from quantkit.core.calibration import SCHEMA as CALIBRATION
 from quantkit.core.calibration import Calibration

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import cast
 
 from quantkit._version import __version__
-from quantkit.cli import configuration, logs, manual, memory, parser, settings
+from quantkit.cli import configuration, manual, parser, settings
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import SHOWING, Common
 from quantkit.cli.failures import Door
-from quantkit.cli.options import Option, assembled, declared
-from quantkit.cli.stopping import stoppable
-from quantkit.cli.terminal import Terminal
-from quantkit.cli.values import NO
+from quantkit.cli.options.common import SHOWING, Common
+from quantkit.cli.options.fields import Option, assembled, declared
+from quantkit.cli.options.values import NO
+from quantkit.cli.process import logs, memory
+from quantkit.cli.process.stopping import stoppable
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core import plugins
 from quantkit.core.errors import ExitCode, UsageError
 

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from quantkit._version import __version__
 from quantkit.cli.command import Command
-from quantkit.cli.options import Option, declared
+from quantkit.cli.options.fields import Option, declared
 
 _INDENT = 28
 _WIDEST = 110

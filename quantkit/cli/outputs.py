@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quantkit.cli.locks import locked
+from quantkit.cli.process.locks import locked
 from quantkit.core.errors import SetupError, UsageError
 from quantkit.core.files import sweep, writable
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from quantkit.cli.options import Option
+from quantkit.cli.options.fields import Option
 from quantkit.core import plugins
 from quantkit.core.errors import UsageError
 

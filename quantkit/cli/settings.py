@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quantkit.cli.options import Option
+from quantkit.cli.options.fields import Option
+from quantkit.cli.options.values import BadValueError
 from quantkit.cli.parser import Typed
-from quantkit.cli.values import BadValueError
 from quantkit.core.errors import UsageError
 
 

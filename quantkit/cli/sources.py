@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from quantkit.cli.data_options import DataOptions, SelectionOptions
-from quantkit.cli.values import Shard
+from quantkit.cli.options.data import DataOptions, SelectionOptions
+from quantkit.cli.options.values import Shard
 from quantkit.core.artifact import TensorSpec
 from quantkit.core.errors import UsageError
 from quantkit.core.files import digest_of

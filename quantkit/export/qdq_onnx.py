@@ -17,7 +17,7 @@ from quantkit.core.errors import InternalError
 from quantkit.core.files import digest_of, replacing, sweep, write_whole
 from quantkit.core.ports import Exporter
 from quantkit.export._external_data import data_moved_out, stored_bytes
-from quantkit.graph.draft import LARGEST_PROTO
+from quantkit.graph.editing.draft import LARGEST_PROTO
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model
 from quantkit.graph.placement import Placement, place

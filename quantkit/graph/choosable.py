@@ -10,11 +10,11 @@ from onnx import NodeProto, TensorProto, helper
 
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.qparams import QParams
-from quantkit.graph.additions import Additions
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.additions import Additions
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.scopes import tensor_names, unused_name
 from quantkit.graph.model import Model
 from quantkit.graph.passes.interface import initializers_out_of_inputs
-from quantkit.graph.scopes import tensor_names, unused_name
 
 NOTHING = -1
 """The choice under which the model computes what it always did."""

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from quantkit.core.errors import UsageError
 from quantkit.core.plugins import did_you_mean
-from quantkit.graph.wiring import Wiring
+from quantkit.graph.editing.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)

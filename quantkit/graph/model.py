@@ -10,13 +10,13 @@ from onnx import ModelProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from quantkit.core.artifact import SerializedModel, TensorSpec
 from quantkit.core.errors import ModelError
-from quantkit.graph import content, structure
-from quantkit.graph.digest import digest_of_model
-from quantkit.graph.draft import Draft
-from quantkit.graph.inference import inferred, refuse_giants
-from quantkit.graph.operators import quantized_operators, refuse_unknown_operators
-from quantkit.graph.reading import parsed, read_proto
-from quantkit.graph.tensors import size_bytes, tensors
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.inference import inferred, refuse_giants
+from quantkit.graph.editing.tensors import size_bytes, tensors
+from quantkit.graph.loading import content, structure
+from quantkit.graph.loading.digest import digest_of_model
+from quantkit.graph.loading.operators import quantized_operators, refuse_unknown_operators
+from quantkit.graph.loading.reading import parsed, read_proto
 
 
 @dataclass(frozen=True, slots=True, eq=False)

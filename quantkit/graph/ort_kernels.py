@@ -7,11 +7,11 @@ from math import inf, prod
 import numpy as np
 from onnx import NodeProto
 
-from quantkit.graph.attributes import number, text
-from quantkit.graph.channelwise import channelwise
-from quantkit.graph.prelu import has_one_slope, stacking
+from quantkit.graph.editing.attributes import number, text
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.products import BIAS, DATA, WEIGHT, has_bias
-from quantkit.graph.wiring import Wiring
+from quantkit.graph.rewrites.channelwise import channelwise
+from quantkit.graph.rewrites.prelu import has_one_slope, stacking
 
 # DQ → op → Q becomes one integer kernel with scales of its own: QLinearAdd, QLinearConcat, QLinearSigmoid, …
 COMPUTING = frozenset(

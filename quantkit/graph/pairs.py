@@ -9,9 +9,9 @@ from onnx import ModelProto, NodeProto
 
 from quantkit.core.qparams import QParams
 from quantkit.core.scheme import UINT8, Scheme
+from quantkit.graph.editing.scopes import made
+from quantkit.graph.editing.tensors import array
 from quantkit.graph.model import Model
-from quantkit.graph.scopes import made
-from quantkit.graph.tensors import array
 
 # Every code that QuantizeLinear writes; our own models leave −128 out by their scales.
 _SIGNED = Scheme(symmetric=True, lowest=-128, highest=127)

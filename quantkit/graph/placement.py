@@ -9,9 +9,9 @@ from typing import Protocol
 
 from quantkit.core import plugins
 from quantkit.core.scheme import Scheme
+from quantkit.graph.editing.wiring import Slot, Wiring
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model
-from quantkit.graph.wiring import Slot, Wiring
 
 TARGETS = "quantkit.graph.targets"
 

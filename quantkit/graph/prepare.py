@@ -7,8 +7,9 @@ from dataclasses import replace
 from onnx import ModelProto
 
 from quantkit.core.errors import ModelError
-from quantkit.graph import structure
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.loading import structure
+from quantkit.graph.loading.precision import refuse_other_precisions
 from quantkit.graph.model import Model
 from quantkit.graph.passes.batchnorm import batchnorm_folded
 from quantkit.graph.passes.constants import constants_to_initializers
@@ -20,7 +21,6 @@ from quantkit.graph.passes.known_shapes import shapes_inferred
 from quantkit.graph.passes.node_names import nodes_named
 from quantkit.graph.passes.opset import opset_upgraded
 from quantkit.graph.passes.unused import unused_removed
-from quantkit.graph.precision import refuse_other_precisions
 
 
 def prepared(model: Model, *, upgrade_opset: bool = False) -> Model:

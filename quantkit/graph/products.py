@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import NodeProto, TensorProto
 
-from quantkit.graph.attributes import number
-from quantkit.graph.wiring import Wiring
+from quantkit.graph.editing.attributes import number
+from quantkit.graph.editing.wiring import Wiring
 
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 DATA, WEIGHT, BIAS = 0, 1, 2

@@ -14,24 +14,24 @@ from quantkit.core.calibration import Calibration
 from quantkit.core.errors import ArtifactError
 from quantkit.core.qparams import QParams
 from quantkit.core.scheme import INT8
-from quantkit.graph import channelwise, hard_activations, prelu
-from quantkit.graph.additions import Additions, Codes
-from quantkit.graph.attributes import text
-from quantkit.graph.draft import Draft
-from quantkit.graph.model import Model
-from quantkit.graph.ort_kernels import moved
-from quantkit.graph.parameters import (
+from quantkit.graph.codes.parameters import (
     Constants,
     activation_parameters,
     activation_ranges,
     quantized_constants,
     weight_scheme,
 )
+from quantkit.graph.codes.weights import QuantizedConstant, quantized_bias
+from quantkit.graph.editing.additions import Additions, Codes
+from quantkit.graph.editing.attributes import text
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.tensors import array
+from quantkit.graph.editing.wiring import Slot, Wiring
+from quantkit.graph.model import Model
+from quantkit.graph.ort_kernels import moved
 from quantkit.graph.passes.unused import unused_removed
 from quantkit.graph.placement import ActivationPair, Form, Placement
-from quantkit.graph.tensors import array
-from quantkit.graph.weights import QuantizedConstant, quantized_bias
-from quantkit.graph.wiring import Slot, Wiring
+from quantkit.graph.rewrites import channelwise, hard_activations, prelu
 
 
 def with_qdq(

@@ -10,11 +10,11 @@ from onnx import NodeProto, TensorProto
 
 from quantkit.core.errors import ModelError
 from quantkit.core.trt_cache import unusable
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.scopes import reads
+from quantkit.graph.editing.tensors import array
 from quantkit.graph.model import Model
 from quantkit.graph.passes.constants import constants_to_initializers
-from quantkit.graph.scopes import reads
-from quantkit.graph.tensors import array
 
 _SHOWN = 3
 

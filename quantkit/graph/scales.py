@@ -10,13 +10,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 from onnx import NodeProto, TensorProto
 
-from quantkit.graph.attributes import text
-from quantkit.graph.draft import Draft
-from quantkit.graph.inference import inferred
+from quantkit.graph.editing.attributes import text
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.inference import inferred
+from quantkit.graph.editing.scopes import reads, tensor_names
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.model import Model
 from quantkit.graph.products import PRODUCTS
-from quantkit.graph.scopes import reads, tensor_names
-from quantkit.graph.wiring import Wiring
 
 Absence: TypeAlias = Literal["constant", "not float", "unused", "fused", "joined", "missing"]
 """Why a tensor has no scale: it is computed from constants alone, holds no floats, nobody reads it, TensorRT fuses it

@@ -11,7 +11,7 @@ from onnx import ModelProto, ValueInfoProto
 from quantkit.core.artifact import TensorSpec
 from quantkit.core.errors import UsageError
 from quantkit.core.plugins import did_you_mean
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.model import Model
 
 _LARGEST = 2**31 - 1

@@ -11,10 +11,10 @@ from onnx import GraphProto, NodeProto, ValueInfoProto
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import ModelError
 from quantkit.core.plugins import did_you_mean
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.scopes import made, needed
 from quantkit.graph.model import Model
 from quantkit.graph.passes.interface import initializers_out_of_inputs
-from quantkit.graph.scopes import made, needed
 
 # Operators that hand on exactly the values of their first input, in another order or shape.
 _REARRANGING = frozenset(

@@ -16,11 +16,11 @@ from quantkit.core.statistics import Fingerprint, SampleId, Statistics
 from quantkit.data.checked import checked
 from quantkit.data.iterables import wrapped
 from quantkit.data.preprocessing import canonical
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model
 from quantkit.graph.placement import place
 from quantkit.graph.taps import TapPlan, plan_taps, tapped
-from quantkit.graph.wiring import Wiring
 from quantkit.pipeline.models import AnyModel, opened
 from quantkit.stats.collector import Checkpoint, Collector, OnNonfinite, Seen
 

@@ -16,9 +16,9 @@ from quantkit.core.layer_errors import LayerErrors
 from quantkit.core.statistics import Statistics
 from quantkit.core.worst import worst_samples
 from quantkit.data.thumbnails import thumbnails
+from quantkit.graph.editing.tensors import array
 from quantkit.graph.model import Model
 from quantkit.graph.placement import place
-from quantkit.graph.tensors import array
 
 
 def evidence(

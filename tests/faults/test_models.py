@@ -19,11 +19,11 @@ from onnx import ModelProto
 
 from quantkit.core.calibration import Calibration, Provenance
 from quantkit.core.errors import ArtifactError, ExitCode, InputError, QuantkitError, SetupError
+from quantkit.graph.editing.scopes import made
 from quantkit.graph.model import Model, from_bytes, load, refuse_quantized
 from quantkit.graph.placement import place
 from quantkit.graph.prepare import prepared
 from quantkit.graph.qdq import with_qdq
-from quantkit.graph.scopes import made
 from quantkit.graph.shapes import refuse_free
 from quantkit.graph.taps import plan_taps, tapped
 from tests.onnx_models import random, results, saved, written

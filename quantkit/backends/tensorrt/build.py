@@ -22,7 +22,7 @@ from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import ModelError, SetupError, UsageError
 from quantkit.core.files import readable, write_whole
 from quantkit.core.plugins import did_you_mean
-from quantkit.graph.operators import quantized_operators
+from quantkit.graph.loading.operators import quantized_operators
 
 logger = logging.getLogger(__name__)
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from quantkit.cli import values
 from quantkit.cli.columns import aligned
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.gate_options import GateOptions
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options import values
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.fields import Group, Option, a_file
+from quantkit.cli.options.gate import GateOptions
 from quantkit.cli.outputs import file_for_writing
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import ArtifactError, UsageError
 from quantkit.core.text import printable
 

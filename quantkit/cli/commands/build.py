@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from quantkit.cli import values
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.engine_options import BuildingOptions
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options import values
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.engine import BuildingOptions
+from quantkit.cli.options.fields import Group, Option, a_file
+from quantkit.cli.process.terminal import Terminal
 from quantkit.cli.settings import Given
-from quantkit.cli.terminal import Terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, cast
 
-from quantkit.cli import values
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options import values
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.fields import Group, Option, a_file
+from quantkit.cli.process.terminal import Terminal
 from quantkit.cli.settings import COMMAND_LINE, Given
-from quantkit.cli.terminal import Terminal
 from quantkit.core.errors import UsageError
 
 FORMS = ("cache", "ranges", "calibration", "onnx")
@@ -106,14 +106,14 @@ class Cache:
         self._refuse_misplaced()
         file = cast(Path, self.file)
         if self.action == "convert":
-            from quantkit.cli import cache_conversion
+            from quantkit.cli.cache import conversion
 
-            return cache_conversion.converted(file, cast(Path, self.other), self.model, self.conversion)
-        from quantkit.cli import cache_lint, cache_views
+            return conversion.converted(file, cast(Path, self.other), self.model, self.conversion)
+        from quantkit.cli.cache import lint, views
 
         if self.action == "lint":
-            return cache_lint.linted(file, self.model, self.preprocess)
-        return cache_views.compared(file, self.other) if self.other else cache_views.inspected(file)
+            return lint.linted(file, self.model, self.preprocess)
+        return views.compared(file, self.other) if self.other else views.inspected(file)
 
     def _refuse_misplaced(self) -> None:
         """Refuses options that would silently do nothing, and a second file that is missing."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from quantkit.cli import values
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.data_options import DataOptions, SelectionOptions
-from quantkit.cli.engine_options import EngineOptions
-from quantkit.cli.metric_option import METRIC
-from quantkit.cli.model_options import ModelOptions
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options import values
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.data import DataOptions, SelectionOptions
+from quantkit.cli.options.engine import EngineOptions
+from quantkit.cli.options.fields import Group, Option, a_file
+from quantkit.cli.options.metric import METRIC
+from quantkit.cli.options.model import ModelOptions
+from quantkit.cli.process.terminal import Terminal
 from quantkit.cli.settings import Given
-from quantkit.cli.terminal import Terminal
 
 STAGES = ("statistics", "thresholds", "model")
 
@@ -180,9 +180,9 @@ class Calibrate:
 
     def run(self, terminal: Terminal) -> Result:
         """Does the job, or the rest of one that was interrupted."""
-        from quantkit.cli import calibration
+        from quantkit.cli.job import running
 
-        return calibration.resumed(self, terminal) if self.resume else calibration.started(self, terminal)
+        return running.resumed(self, terminal) if self.resume else running.started(self, terminal)
 
 
 plugin: type[Command] = Calibrate

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, cast
 
-from quantkit.cli import values
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.data_options import DataOptions
-from quantkit.cli.metric_option import METRIC
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options import values
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.data import DataOptions
+from quantkit.cli.options.fields import Group, Option, a_file
+from quantkit.cli.options.metric import METRIC
 from quantkit.cli.outputs import file_for_writing
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.text import printable
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, cast
 
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.options import Group, a_file
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.fields import Group, a_file
+from quantkit.cli.process.terminal import Terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, ClassVar
 
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.options import Group
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.fields import Group
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import ExitCode
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.fields import Group, Option, a_file
 from quantkit.cli.outputs import file_for_writing
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.text import printable
 
 

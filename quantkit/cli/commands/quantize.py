@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, ClassVar, cast
 
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.model_options import ModelOptions
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.fields import Group, Option, a_file
+from quantkit.cli.options.model import ModelOptions
 from quantkit.cli.outputs import file_for_writing, size_text
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.text import printable
 
 

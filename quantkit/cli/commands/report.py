@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
-from quantkit.cli import values
 from quantkit.cli.command import Command, Result
-from quantkit.cli.common import Common
-from quantkit.cli.options import Group, Option, a_file
+from quantkit.cli.options import values
+from quantkit.cli.options.common import Common
+from quantkit.cli.options.fields import Group, Option, a_file
 from quantkit.cli.outputs import file_for_writing
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.text import printable
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Report:
         if self._form == "table" and self.output is None:
             return terminal.table_options
         if self._form == "html":
-            from quantkit.cli import pages
+            from quantkit.cli.job import pages
 
             pages.require_drawing()
             return {"evidence": pages.beside(cast(Path, self.run_file), comparison)}

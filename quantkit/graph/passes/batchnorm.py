@@ -11,11 +11,11 @@ import numpy as np
 from onnx import NodeProto, TensorProto, numpy_helper
 
 from quantkit.core.arrays import Array
-from quantkit.graph.attributes import number, replace
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.attributes import number, replace
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.scopes import consumers, producers, tensor_names, unused_name
+from quantkit.graph.editing.tensors import array
 from quantkit.graph.passes.channels import PRODUCTS, Affine, scaled_bias, scaled_weight
-from quantkit.graph.scopes import consumers, producers, tensor_names, unused_name
-from quantkit.graph.tensors import array
 
 _EPSILON = 1e-5
 """The operator's default."""

@@ -8,7 +8,7 @@ import numpy as np
 from onnx import NodeProto
 
 from quantkit.core.arrays import Array, Doubles, Floats
-from quantkit.graph.attributes import number
+from quantkit.graph.editing.attributes import number
 
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 

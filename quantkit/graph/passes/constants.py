@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, numpy_helper
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 
 _VALUES: dict[str, Callable[[AttributeProto], Any]] = {
     "value_float": lambda attribute: np.float32(attribute.f),

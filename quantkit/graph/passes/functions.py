@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import inliner
 
-from quantkit.graph.draft import Draft
-from quantkit.graph.onnx_calls import reported
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.onnx_calls import reported
 
 
 def functions_inlined(draft: Draft) -> None:

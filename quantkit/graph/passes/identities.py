@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
-from quantkit.graph.draft import Draft
-from quantkit.graph.scopes import captured
-from quantkit.graph.tensors import array
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.scopes import captured
+from quantkit.graph.editing.tensors import array
 
 
 def identities_bridged(draft: Draft) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 
 _FIRST_WITH_PLAIN_INITIALIZERS = 4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnx.helper import make_attribute
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 
 
 def kernel_shapes_stated(draft: Draft) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from quantkit.graph.draft import Draft
-from quantkit.graph.inference import inferred, refuse_giants
-from quantkit.graph.scopes import made
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.inference import inferred, refuse_giants
+from quantkit.graph.editing.scopes import made
 
 
 def shapes_inferred(draft: Draft) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quantkit.graph.draft import Draft
-from quantkit.graph.scopes import unused_name
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.scopes import unused_name
 
 
 def nodes_named(draft: Draft) -> None:

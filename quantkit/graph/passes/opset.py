@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from onnx import ModelProto, NodeProto, TensorProto, version_converter
 
 from quantkit.core.errors import ModelError
-from quantkit.graph.attributes import replace, text
-from quantkit.graph.draft import Draft
-from quantkit.graph.inference import inferred
-from quantkit.graph.onnx_calls import reported
-from quantkit.graph.operators import all_nodes
-from quantkit.graph.tensors import array, tensors
+from quantkit.graph.editing.attributes import replace, text
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.inference import inferred
+from quantkit.graph.editing.onnx_calls import reported
+from quantkit.graph.editing.tensors import array, tensors
+from quantkit.graph.loading.operators import all_nodes
 
 MINIMUM = 13
 _RESIZE_WITH_COORDINATES = 11

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quantkit.graph.draft import Draft
-from quantkit.graph.scopes import needed
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.scopes import needed
 
 
 def unused_removed(draft: Draft) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from quantkit.graph.editing.wiring import Slot, Wiring
 from quantkit.graph.targets._units import Kind, Unit
-from quantkit.graph.wiring import Slot, Wiring
 
 
 class Choice:

@@ -10,8 +10,8 @@ from onnx import TensorProto
 
 from quantkit.graph import ort_kernels as kernels
 from quantkit.graph import products
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.products import DATA, PRODUCTS
-from quantkit.graph.wiring import Wiring
 
 
 class Kind(Enum):

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from quantkit.core.scheme import INT8, UINT8
-from quantkit.graph.channelwise import channelwise
+from quantkit.graph.editing.scopes import subgraphs
+from quantkit.graph.editing.wiring import Slot, Wiring
 from quantkit.graph.ort_kernels import CLAMPING, COMPUTING, MOVING, counts, rescaling
 from quantkit.graph.placement import (
     ActivationPair,
@@ -24,12 +25,11 @@ from quantkit.graph.placement import (
     Placement,
     Target,
 )
-from quantkit.graph.prelu import has_one_slope
 from quantkit.graph.products import BIAS, DATA, WEIGHT, channel_axis, has_bias
-from quantkit.graph.scopes import subgraphs
+from quantkit.graph.rewrites.channelwise import channelwise
+from quantkit.graph.rewrites.prelu import has_one_slope
 from quantkit.graph.targets._choice import Choice
 from quantkit.graph.targets._units import Kind, Unit, units
-from quantkit.graph.wiring import Slot, Wiring
 
 INTEGER_FORMS = {
     "HardSigmoid": Form.HARD_SIGMOID,

@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from quantkit.core.scheme import INT8
+from quantkit.graph.editing.wiring import Slot, Wiring
 from quantkit.graph.placement import ActivationPair, ConstantPair, LeftOut, Placement, Target
 from quantkit.graph.products import DATA, PRODUCTS, WEIGHT, channel_axis, refusal
-from quantkit.graph.wiring import Slot, Wiring
 
 # They only hand values on, so a pair behind them and one before them mean the same scale.
 _TRANSPARENT = frozenset({"Dropout", "Flatten", "Identity", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantkit.cli import configuration, values
-from quantkit.cli.options import Option
+from quantkit.cli import configuration
+from quantkit.cli.options import values
+from quantkit.cli.options.fields import Option
 from quantkit.cli.settings import Given, resolved
 from quantkit.core import toml
 from quantkit.core.errors import QuantkitError, UsageError

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantkit.cli.failures import Door, failure_of
-from quantkit.cli.stopping import Stopped
-from quantkit.cli.terminal import Terminal
+from quantkit.cli.process.stopping import Stopped
+from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import (
     ArtifactError,
     DataError,

@@ -164,7 +164,10 @@ def test_messages_are_kept_in_a_file_when_asked_for(tmp_path: Path) -> None:
     torn = tmp_path / "r.jsonl"
     torn.write_text('{"schema"')
     assert main(["calibrate", "--resume", "r.jsonl", "--log-file", "logs/run.log"]) == 3
-    assert "WARNING quantkit.cli.journal: r.jsonl: the last line was cut off" in (tmp_path / "logs/run.log").read_text()
+    assert (
+        "WARNING quantkit.cli.job.journal: r.jsonl: the last line was cut off"
+        in (tmp_path / "logs/run.log").read_text()
+    )
 
 
 def test_a_log_file_that_cannot_be_written_is_a_matter_of_the_machine(

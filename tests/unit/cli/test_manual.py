@@ -6,7 +6,7 @@ import pytest
 
 from quantkit.cli import manual
 from quantkit.cli.command import Command
-from quantkit.cli.options import declared
+from quantkit.cli.options.fields import declared
 from quantkit.core import plugins
 
 COMMANDS: dict[str, type[Command]] = {

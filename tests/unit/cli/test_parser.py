@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantkit.cli.options import Option
+from quantkit.cli.options.fields import Option
 from quantkit.cli.parser import normalised, typed
 from quantkit.core.errors import UsageError
 

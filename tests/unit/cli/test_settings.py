@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantkit.cli import settings, values
-from quantkit.cli.options import Option
+from quantkit.cli import settings
+from quantkit.cli.options import values
+from quantkit.cli.options.fields import Option
 from quantkit.cli.settings import Given
 from quantkit.core.errors import UsageError
 

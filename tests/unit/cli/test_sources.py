@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantkit.cli import sources
-from quantkit.cli.data_options import DataOptions
+from quantkit.cli.options.data import DataOptions
 from quantkit.core.artifact import TensorSpec
 from quantkit.core.errors import UsageError
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from quantkit.core.errors import UsageError
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.exclusion import Exclusion
-from quantkit.graph.wiring import Wiring
 from tests.onnx_models import written
 
 WIRING = Wiring(

@@ -9,7 +9,7 @@ import pytest
 from onnx import ModelProto, numpy_helper
 
 from quantkit.core.arrays import Array
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.model import load
 from quantkit.graph.passes.batchnorm import batchnorm_folded
 from tests.onnx_models import assert_same, node, operators, random, results, saved, written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.passes.constants import constants_to_initializers
 from tests.onnx_models import assert_same, operators, random, results, written
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.passes.functions import functions_inlined
 from tests.onnx_models import assert_same, operators, random, results, written
 

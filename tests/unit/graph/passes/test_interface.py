@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.passes.interface import free_dimensions_freed, initializers_out_of_inputs
 from tests.onnx_models import assert_same, random, results, written
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.passes.kernel_shapes import kernel_shapes_stated
 from tests.onnx_models import written
 

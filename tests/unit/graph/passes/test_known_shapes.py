@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from quantkit.core.errors import ModelError
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.passes.known_shapes import shapes_inferred
 from tests.onnx_models import random, written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.passes.node_names import nodes_named
 from tests.onnx_models import written
 

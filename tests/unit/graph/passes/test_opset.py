@@ -10,7 +10,7 @@ from onnx import ModelProto
 
 from quantkit.core.arrays import Array
 from quantkit.core.errors import ModelError
-from quantkit.graph.draft import Draft
+from quantkit.graph.editing.draft import Draft
 from quantkit.graph.passes.opset import opset_of, opset_upgraded
 from tests.onnx_models import assert_same, random, results, written
 

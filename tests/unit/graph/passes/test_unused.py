@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quantkit.graph.draft import Draft
-from quantkit.graph.inference import inferred
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.inference import inferred
 from quantkit.graph.passes.unused import unused_removed
 from tests.onnx_models import operators, random, written
 

@@ -7,10 +7,10 @@ import pytest
 from onnx import ModelProto, numpy_helper
 
 from quantkit.core.scheme import INT8
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model
 from quantkit.graph.placement import Placement, place
-from quantkit.graph.wiring import Wiring
 from tests.onnx_models import operators, random, results, written
 from tests.quantization import as_written, quantized, ready, sqnr_db
 

@@ -1,0 +1,146 @@
+"""What the whole job does on a GPU besides: engines instead of models are built and compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quantkit.backends.tensorrt.options import BuildOptions
+from quantkit.backends.tensorrt.plan import sidecar
+from quantkit.cli.commands.calibrate import Calibrate
+from quantkit.cli.options.engine import workspace_bytes
+from quantkit.cli.process.progress import INTERVAL
+from quantkit.cli.process.terminal import Terminal
+from quantkit.core import trt_cache_file
+from quantkit.core.artifact import Artifact
+from quantkit.core.calibration import Calibration
+from quantkit.core.comparison import Comparison
+from quantkit.data.checked import Checked
+from quantkit.graph.exclusion import Exclusion
+from quantkit.graph.model import Model
+from quantkit.pipeline.engines import FP16, EngineFile, Engines, cache_beside
+
+_REFERENCE = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStages:
+    """A job on a GPU that is there.
+
+    Args:
+        asked: what the user wants.
+        terminal: where progress is shown.
+        engines: what builds them.
+        folder: for the results.
+        stem: what the plans' names begin with.
+        data: what TensorRT's own calibrators are fed with.
+    """
+
+    asked: Calibrate
+    terminal: Terminal
+    engines: Engines
+    folder: Path
+    stem: str
+    data: Checked | None
+
+    @classmethod
+    def opened(
+        cls, asked: Calibrate, terminal: Terminal, model: Model, folder: Path, data: Checked | None
+    ) -> EngineStages:
+        """Looks for TensorRT and the GPU.
+
+        Raises:
+            SetupError: either is missing, or calibrators are asked of a version that has none.
+        """
+        options = BuildOptions(
+            batch=asked.reading.batch_size,
+            workspace_bytes=workspace_bytes(asked.engine.workspace),
+            timing_cache=asked.engine.timing_cache or timing_cache(folder),
+        )
+        engines = Engines(model, options, threads=asked.running.threads, progress=progress(terminal))
+        if asked.engine.trt_calibrator:
+            engines.require_calibrators()
+        stem = model.path.stem if model.path else folder.name
+        return cls(asked, terminal, engines, folder, stem, data)
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every file that the builds may write."""
+        plans = [path for name in (_REFERENCE, FP16.lower(), *self._int8) for path in self._files(name)]
+        return [*plans, *([] if self.asked.engine.timing_cache else [timing_cache(self.folder)])]
+
+    @property
+    def written(self) -> list[Path]:
+        """Those of them that are there."""
+        return [path for path in self.paths if path.exists()]
+
+    @property
+    def _int8(self) -> list[str]:
+        return [*self.asked.thresholds.method, *map(_own, self.asked.engine.trt_calibrator)]
+
+    def _files(self, name: str) -> Iterator[Path]:
+        plan = self.plan_path(name)
+        yield from (plan, sidecar(plan))
+        if name in map(_own, self.asked.engine.trt_calibrator):
+            yield from (cache_beside(plan), trt_cache_file.sidecar(cache_beside(plan)))
+
+    def plan_path(self, name: str) -> Path:
+        """Where the engine called `name` goes."""
+        return self.folder / f"{self.stem}.{name}.plan"
+
+    def exclusion(self, calibrations: Mapping[str, Calibration]) -> Exclusion:
+        """What gets no Q/DQ pairs: what the user said, and what is no faster in INT8 on this GPU."""
+        # How long a kernel takes does not depend on the rule that chose its scales.
+        return self.engines.exclusion(next(iter(calibrations.values())), self.asked.quantization.exclusion)
+
+    def compared(
+        self,
+        models: Mapping[str, Artifact],
+        calibrations: Mapping[str, Calibration],
+        evaluation: Checked,
+    ) -> Comparison:
+        """Builds every engine, and compares them on the same samples."""
+        reference = self.engines.reference(self.plan_path(_REFERENCE))
+        candidates = dict(self._built(models, calibrations))
+        with self.terminal.progressing("comparing") as advance:
+            return self.engines.compared(reference, candidates, evaluation, metrics=self.asked.metric, progress=advance)
+
+    def _built(
+        self, models: Mapping[str, Artifact], calibrations: Mapping[str, Calibration]
+    ) -> Iterator[tuple[str, EngineFile]]:
+        half = self.engines.half(self.plan_path(FP16.lower()))
+        if half is not None:
+            yield FP16, half
+        for rule, int8 in models.items():
+            yield rule, self.engines.explicit(int8, self.plan_path(rule))
+        if self.data is None:
+            return
+        for algorithm in self.asked.engine.trt_calibrator:
+            name, some = _own(algorithm), next(iter(calibrations.values()))
+            yield name, self.engines.calibrated(self.data, algorithm, some, self.plan_path(name))
+
+
+def timing_cache(folder: Path) -> Path:
+    """Where kernel times go unless told otherwise: a run that is taken up again goes on with them."""
+    return folder / "timing.cache"
+
+
+def _own(algorithm: str) -> str:
+    return f"trt-{algorithm}"
+
+
+def progress(terminal: Terminal) -> Callable[[str], None] | None:
+    """Notes now and then what a build is doing; ``None`` where no progress is wanted."""
+    if terminal.progress_kind == "none":
+        return None
+    last = time.monotonic()
+
+    def told(doing: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= INTERVAL:
+            last = time.monotonic()
+            terminal.note(doing)
+
+    return told

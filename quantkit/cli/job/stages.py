@@ -1,0 +1,208 @@
+"""What each stage of the whole job asks of the library."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from quantkit.cli.commands.calibrate import STAGES, Calibrate
+from quantkit.cli.job import pages
+from quantkit.cli.job.account import Account
+from quantkit.cli.job.engine_stages import EngineStages
+from quantkit.cli.process.terminal import Terminal
+from quantkit.cli.watched import Watched
+from quantkit.core import plugins, run, statistics_file
+from quantkit.core.artifact import Artifact
+from quantkit.core.calibration import Calibration
+from quantkit.core.comparison import Comparison
+from quantkit.core.files import write_whole
+from quantkit.core.ports import Calibrator
+from quantkit.core.statistics import SampleId, Statistics
+from quantkit.data.checked import Checked
+from quantkit.data.overlap import overlap
+from quantkit.graph.model import Model
+from quantkit.graph.placement import Placement
+from quantkit.pipeline.collecting import Collecting, collect
+from quantkit.pipeline.comparing import Comparing, compare
+from quantkit.pipeline.evidence import evidence
+from quantkit.pipeline.quantizing import quantize
+from quantkit.pipeline.ranges import calibrate_ranges
+
+_log = logging.getLogger(__name__)
+
+NO_EVALUATION = (
+    "no --eval: compared on the calibration data itself, so accuracy is unknown and every figure is better than it "
+    "will be on other data"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """A job whose inputs are open and checked.
+
+    Args:
+        asked: what the user wants.
+        terminal: where progress is shown.
+        model: the FP32 model, ready for collecting.
+        origin: the calibration data, or the file of statistics that were collected before.
+        evaluation: what the models are compared on, where there is anything.
+        placement: where the target wants Q/DQ pairs.
+        folder: for the results.
+        stem: what the files of the INT8 models begin with.
+        engines: builds and compares TensorRT engines, where these are what is compared.
+    """
+
+    asked: Calibrate
+    terminal: Terminal
+    model: Model
+    origin: Checked | Path
+    evaluation: Checked | None
+    placement: Placement
+    folder: Path
+    stem: str
+    engines: EngineStages | None = None
+
+    def collected(self, checkpoint: Path) -> Statistics:
+        """The statistics that were given, or those of one pass over the data."""
+        if isinstance(self.origin, Path):
+            return statistics_file.load(self.origin)
+        running, everything = self.asked.running, self.asked.engine.are_built
+        how = Collecting(threads=running.threads, on_nonfinite=running.on_nonfinite, everything=everything)
+        with self.terminal.progressing("calibrating") as advance:
+            return collect(self.model, self.origin, how=how, progress=advance, checkpoint=checkpoint)
+
+    @property
+    def summary(self) -> tuple[str, int, int]:
+        """The target, and how many nodes it takes and leaves."""
+        return self.placement.target, len(self.placement.nodes), len(self.placement.left_out)
+
+    @property
+    def statistics_path(self) -> Path:
+        """Where the statistics go."""
+        return self.folder / "statistics.safetensors"
+
+    def calibrations(self, statistics: Statistics) -> dict[str, Calibration]:
+        """Rule name → ranges, each saved."""
+        overrides = {exception.glob: self._rule(exception.rule) for exception in self.asked.thresholds.override}
+        found = {}
+        for name in self.asked.thresholds.method:
+            found[name] = calibrate_ranges(
+                statistics, self._rule(name), symmetric=self._is_symmetric, overrides=overrides
+            )
+            found[name].save(self.calibration_path(name))
+            _log.info("ranges by %s: %s", found[name].rule, self.calibration_path(name))
+        return found
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every file that the stages asked for write, in order."""
+        rules, until = self.asked.thresholds.method, self.asked.running.until
+        stages = [
+            [self.statistics_path],
+            [self.calibration_path(rule) for rule in rules],
+            [self.model_path(rule) for rule in rules],
+            self.engines.paths if self.engines else [],
+            [self.folder / name for name in ("run.json", "samples.jsonl", "report.md")],
+            [self.folder / name for name in (pages.LAYERS, pages.PAGE) if self.draws],
+        ]
+        last = STAGES.index(until) + 1 if until else len(stages)
+        return [path for stage in stages[:last] for path in stage]
+
+    @property
+    def draws(self) -> bool:
+        """Whether there is to be a page with plots: where one was asked for, or the library is installed."""
+        return self.asked.running.html or pages.can_draw()
+
+    def calibration_path(self, rule: str) -> Path:
+        """Where the ranges of `rule` go."""
+        return self.folder / f"{rule}.qcal.json"
+
+    def _rule(self, name: str) -> str | Calibrator:
+        if name != "percentile" or self.asked.thresholds.percentile is None:
+            return name
+        kind = plugins.load("quantkit.calibrators", name)
+        rule: Calibrator = kind(keep=self.asked.thresholds.percentile, symmetric=self._is_symmetric)
+        return rule
+
+    @property
+    def _is_symmetric(self) -> bool:
+        # TensorRT has no zero points; ONNX Runtime's CPU kernels are fastest with unsigned activations.
+        return self.asked.quantization.target == "tensorrt"
+
+    def models(self, calibrations: Mapping[str, Calibration]) -> dict[str, Artifact]:
+        """Rule name → the INT8 model written with its ranges."""
+        exclude = self.engines.exclusion(calibrations) if self.engines else self.asked.quantization.exclusion
+        return {
+            rule: quantize(
+                self.model,
+                calibration,
+                to=self.model_path(rule),
+                target=self.asked.quantization.target,
+                exclude=exclude,
+            )
+            for rule, calibration in calibrations.items()
+        }
+
+    def model_path(self, rule: str) -> Path:
+        """Where the INT8 model with the ranges of `rule` goes."""
+        return self.folder / f"{self.stem}.{rule}.int8.onnx"
+
+    def compared(self, models: Mapping[str, Artifact], evaluation: Checked, account: Account) -> Comparison:
+        """FP32 and every INT8 model on the same samples, with all that `account` knows to remark."""
+        watched = Watched(evaluation.source)
+        source = replace(evaluation, source=watched)
+        comparison = (
+            self.engines.compared(models, account.calibrations, source)
+            if self.engines
+            else self._models_compared(models, source)
+        )
+        notes = [*comparison.notes, *account.remarks, *self._notes(watched.ids, account.statistics)]
+        shared = overlap(account.statistics.samples, watched.ids)
+        # For the gate, which reads no sentences; first, as in the order in which run.json holds them.
+        data = {"calibrated_on": str(len(shared)), **comparison.data} if shared else comparison.data
+        return replace(comparison, notes=tuple(notes), data=data)
+
+    def _models_compared(self, models: Mapping[str, Artifact], source: Checked) -> Comparison:
+        how = Comparing(metrics=self.asked.metric, threads=self.asked.running.threads)
+        if self.asked.quantization.target != "ort-cpu":
+            # Another runtime's latency says nothing about the target's.
+            how = replace(how, stopwatch=None)
+        with self.terminal.progressing("comparing") as advance:
+            return compare(self.model, models, source, how=how, progress=advance)
+
+    def _notes(self, evaluated: Sequence[SampleId], statistics: Statistics) -> list[str]:
+        notes = []
+        if self.asked.eval is None:
+            notes.append(NO_EVALUATION)
+        elif shared := overlap(statistics.samples, evaluated):
+            notes.append(
+                f"{len(shared)} of {len(evaluated)} evaluation samples were also calibrated on, such as "
+                f"{shared[0].second}: accuracy on them is too good"
+            )
+        if self.engines is None and self.asked.quantization.target != "ort-cpu":
+            notes.append(
+                f"the models are for {self.asked.quantization.target}; ONNX Runtime ran them here, which shows "
+                "their accuracy and not their speed"
+            )
+        return notes
+
+    def reported(
+        self, comparison: Comparison, models: Mapping[str, Artifact], data: Checked, account: Account
+    ) -> list[Path]:
+        """Writes run, rows and reports; their paths."""
+        files = [artifact.path for artifact in run.save(comparison, self.folder / "run.json")]
+        report = self.folder / "report.md"
+        write_whole(report, plugins.load("quantkit.report", "markdown")().render(comparison).encode())
+        if not self.draws:
+            return [*files, report]
+        shown = evidence(
+            comparison,
+            statistics=account.statistics,
+            calibrations=account.calibrations,
+            layers=pages.traced(self.model, models, data, threads=self.asked.running.threads, terminal=self.terminal),
+            model=self.model,
+            pictures_from=None if self.asked.running.no_thumbnails else data,
+        )
+        return [*files, report, *pages.written(self.folder, comparison, shown)]

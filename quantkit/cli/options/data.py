@@ -1,0 +1,82 @@
+"""The options that say how data is read, for every command that reads any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from quantkit.cli.options import values
+from quantkit.cli.options.fields import Option, a_file
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """How samples become the model's input, and what is done about bad ones."""
+
+    preprocess: Annotated[
+        str | None,
+        Option(
+            "images: imagenet, tensorflow, caffe, none, or a TOML file",
+            metavar="PRESET|FILE",
+            is_path=values.toml_file,
+        ),
+    ] = None
+    layout: Annotated[
+        str | None,
+        Option(
+            "images: channels first or last, whatever the preprocessing says",
+            parse=values.one_of("nchw", "nhwc"),
+            metavar="nchw|nhwc",
+        ),
+    ] = None
+    labels: Annotated[
+        Path | None,
+        a_file("CSV file with columns file and label, instead of class folders", "FILE"),
+    ] = None
+    label_pattern: Annotated[
+        str | None,
+        Option(
+            r"regular expression with a group (?P<label>\d+), searched in each file's name",
+            metavar="REGEX",
+        ),
+    ] = None
+    label_offset: Annotated[
+        int,
+        Option(
+            "added to every label; 1 for networks that count a background class first",
+            parse=values.at_least(0),
+            metavar="N",
+        ),
+    ] = 0
+    batch_size: Annotated[int, Option("samples in one run of the model", parse=values.at_least(1), metavar="N")] = 4
+    on_bad_sample: Annotated[
+        str,
+        Option(
+            "stop at a sample that cannot be read, or skip and count it",
+            parse=values.one_of("fail", "skip"),
+            metavar="fail|skip",
+        ),
+    ] = "fail"
+    max_bad_samples: Annotated[float, Option("share that may be skipped", parse=values.share, metavar="SHARE")] = 0.01
+    max_image_pixels: Annotated[
+        int, Option("refuse larger images before decoding them", parse=values.at_least(1), metavar="N")
+    ] = 50_000_000
+    max_array_bytes: Annotated[
+        int, Option("refuse larger arrays before unpacking them", parse=values.at_least(1), metavar="N")
+    ] = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """Which samples of the data are used."""
+
+    max_samples: Annotated[
+        int | None,
+        Option("use at most N samples, chosen by --seed", parse=values.at_least(1), metavar="N"),
+    ] = None
+    sample_fraction: Annotated[
+        float | None,
+        Option("use this share of the samples, chosen by --seed", parse=values.share, metavar="SHARE"),
+    ] = None
+    seed: Annotated[int, Option("another seed chooses other samples", parse=values.at_least(0), metavar="N")] = 0

@@ -1,0 +1,72 @@
+"""The options that say how a model is read, what of it is quantized, and for which runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from quantkit.cli.options import values
+from quantkit.cli.options.fields import Option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from quantkit.graph.exclusion import Exclusion
+    from quantkit.graph.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """What becomes INT8."""
+
+    target: Annotated[
+        str,
+        Option(
+            "the runtime that the INT8 model is written for",
+            parse=values.plugin("quantkit.graph.targets"),
+            metavar="ort-cpu|tensorrt",
+        ),
+    ] = "ort-cpu"
+    exclude_nodes: Annotated[
+        tuple[str, ...], Option("leave nodes with these names in FP32", kind="many", metavar="GLOB")
+    ] = ()
+    exclude_ops: Annotated[
+        tuple[str, ...],
+        Option("leave operators of these types in FP32, such as Gemm", kind="many", metavar="OP"),
+    ] = ()
+    exclude_tensors: Annotated[
+        tuple[str, ...],
+        Option("leave whatever reads or makes these tensors in FP32", kind="many", metavar="GLOB"),
+    ] = ()
+    shapes: Annotated[
+        dict[str, tuple[int, ...]] | None,
+        Option(
+            "fix input sizes that the model leaves open, as trtexec writes them",
+            parse=values.shapes,
+            metavar="NAME:1x3x224x224,...",
+        ),
+    ] = None
+    upgrade_opset: Annotated[
+        bool, Option("convert a model below opset 13, which has no per-channel scales", kind="switch")
+    ] = False
+    requantize: Annotated[bool, Option("take a model that is quantized already for a float one", kind="switch")] = False
+
+    @property
+    def exclusion(self) -> Exclusion:
+        """What stays in FP32."""
+        from quantkit.graph.exclusion import Exclusion
+
+        return Exclusion(self.exclude_nodes, self.exclude_ops, self.exclude_tensors)
+
+    def opened(self, path: Path) -> Model:
+        """The float model at `path`, ready for collecting and quantizing.
+
+        Raises:
+            ModelError: no model, not a float one, or one that cannot be made ready.
+            UsageError: shapes that do not fit its inputs.
+        """
+        from quantkit.pipeline.models import load_model
+
+        return load_model(
+            path, shapes=self.shapes or None, upgrade_opset=self.upgrade_opset, requantize=self.requantize
+        )

@@ -1,0 +1,1 @@
+"""The process around a command: streams, progress, logs, locks, signals, memory."""

@@ -1,0 +1,1 @@
+"""A graph in the hand: its nodes, tensors, wiring and weights, to look at and to change."""

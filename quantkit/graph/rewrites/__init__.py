@@ -1,0 +1,1 @@
+"""The same mathematics in operators that have integer kernels."""

@@ -1,0 +1,163 @@
+"""The whole job with engines: what is built, written and told, with a TensorRT that runs anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from quantkit.cli.job.engine_stages import progress
+from quantkit.cli.process.terminal import Terminal
+from tests.unit.backends.tensorrt import fakes
+from tests.unit.backends.tensorrt.fakes import cuda, trt
+from tests.unit.backends.tensorrt.inspected import keep_in_floats
+
+Command = Callable[..., Any]
+
+PLANS = ["model.fp32.plan", "model.fp16.plan", "model.max.plan", "model.entropy.plan"]
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    trt.built.clear()
+    with fakes.installed():
+        from quantkit.backends.tensorrt import backend, timing
+
+        monkeypatch.setattr(backend, "GpuStopwatch", partial(timing.GpuStopwatch, warmup=1, rounds=3))
+        yield
+
+
+@pytest.fixture
+def on_gpu(job: list[str]) -> list[str]:
+    """The same job by TensorRT."""
+    return [*job, "--backend", "tensorrt", "--batch-size", "16", "--output", "out"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_whole_job_leaves_engines_with_their_records(command: Command, on_gpu: list[str], digits: Path) -> None:
+    result = command(*on_gpu, "--eval", digits / "eval", "--json")
+    assert result.exit_code == 0, result.notes
+    assert all(Path("out", name).is_file() and Path("out", f"{name}.json").is_file() for name in PLANS)
+    files = result.document["files"]
+    assert {f"out/{name}" for name in PLANS} < set(files)
+    assert sorted(files) == sorted(str(path) for path in Path("out").iterdir())
+
+    run = json.loads(Path("out/run.json").read_text())
+    subjects = {entry["subject"]["name"]: entry["subject"] for entry in run["candidates"]}
+    assert list(subjects) == ["FP16", "max", "entropy"]
+    assert all(subject["latency"]["batch"] == 16 for subject in subjects.values())
+    assert subjects["max"]["path"] == "out/model.max.plan"
+    assert not any("ONNX Runtime ran them" in note for note in run["notes"])
+    assert "top1" in {summary["metric"] for summary in run["candidates"][1]["metrics"]}
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_what_is_no_faster_in_int8_gets_no_pairs(
+    command: Command, on_gpu: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = command(*on_gpu, "--dry-run", "--json").document
+    keep_in_floats(monkeypatch, plan["nodes"][0])
+    assert command(*on_gpu, "--until", "model").exit_code == 0
+    graph = onnx.load("out/model.max.int8.onnx").graph
+    paired = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    in_integers = [node.name for node in graph.node if paired.intersection(node.input)]
+    assert plan["target"] == "tensorrt"
+    assert plan["nodes"][0] not in in_integers
+    assert set(plan["nodes"][1:]) <= set(in_integers)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_tensorrts_own_calibrators_are_candidates_too(command: Command, on_gpu: list[str]) -> None:
+    # The stand-in writes a cache for the input "x" alone, whatever the model; that suffices to be kept.
+    result = command(*on_gpu, "--method", "max", "--trt-calibrator", "entropy")
+    assert result.exit_code == 0, result.notes
+    run = json.loads(Path("out/run.json").read_text())
+    assert [entry["subject"]["name"] for entry in run["candidates"]] == ["FP16", "max", "trt-entropy"]
+    assert Path("out/model.trt-entropy.cache").read_text().startswith("TRT-8503-EntropyCalibration2\n")
+    assert json.loads(Path("out/model.trt-entropy.cache.json").read_text())["provenance"]["samples"] == 64
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_dry_run_names_every_engine(command: Command, on_gpu: list[str]) -> None:
+    files = command(*on_gpu, "--dry-run", "--json").document["files"]
+    assert {f"out/{name}" for name in PLANS} < set(files)
+    assert not trt.built
+
+
+@pytest.mark.parametrize("stage", ["statistics", "thresholds"])
+def test_statistics_and_thresholds_take_no_gpu(
+    command: Command, on_gpu: list[str], stage: str, without_tensorrt: None
+) -> None:
+    result = command(*on_gpu, "--until", stage)
+    assert result.exit_code == 0, result.notes
+
+
+@pytest.mark.usefixtures("without_tensorrt")
+@pytest.mark.parametrize("until", [[], ["--until", "model"], ["--dry-run"]], ids=["whole", "model", "dry"])
+def test_without_the_package_nothing_begins(command: Command, on_gpu: list[str], until: list[str]) -> None:
+    result = command(*on_gpu, *until)
+    assert result.exit_code == 4
+    assert "QK4001" in result.notes
+    assert 'pip install "quantkit-ptq[tensorrt]"' in result.notes
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_without_a_gpu_nothing_begins(command: Command, on_gpu: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "PRESENT", False)
+    result = command(*on_gpu)
+    assert result.exit_code == 4
+    assert "QK4020" in result.notes
+    assert "--backend ort runs on the processor" in result.notes
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_version_11_says_what_to_do_instead_of_a_calibrator(
+    command: Command, on_gpu: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(trt, "IInt8Calibrator")
+    result = command(*on_gpu, "--trt-calibrator", "max,entropy")
+    assert result.exit_code == 4
+    assert "QK4025" in result.notes
+    assert "--target tensorrt" in result.notes
+    assert "quantkit cache convert" in result.notes
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--trt-calibrator", "max"], "--trt-calibrator says nothing without --backend tensorrt"),
+        (["--timing-cache", "times"], "--timing-cache says nothing without --backend tensorrt"),
+        (["--backend", "tensorrt", "--target", "ort-cpu"], "--backend tensorrt runs no models for ort-cpu"),
+    ],
+)
+def test_options_without_effect_are_refused(command: Command, job: list[str], options: list[str], said: str) -> None:
+    result = command(*job, *options)
+    assert result.exit_code == 2
+    assert "QK1087" in result.notes
+    assert said in result.notes
+
+
+def test_statistics_are_no_data_for_a_calibrator(command: Command, digits: Path) -> None:
+    inputs = ["--statistics", "s.safetensors", "--eval", digits / "eval"]
+    result = command("calibrate", digits / "model.onnx", *inputs, "--backend", "tensorrt", "--trt-calibrator", "max")
+    assert result.exit_code == 2
+    assert "--trt-calibrator has nothing to calibrate on" in result.notes
+
+
+def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    monkeypatch.setattr("quantkit.cli.job.engine_stages.time.monotonic", lambda: now[0])
+    told = progress(Terminal(progress="log"))
+    assert told is not None
+    for second in range(25):
+        now[0] = float(second)
+        told(f"{second} s")
+    assert capsys.readouterr().err.split("\n") == ["10 s", "20 s", ""]
+    assert progress(Terminal(progress="none")) is None
