@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -25,6 +25,7 @@ class ActivationPair:
         scheme: the codes.
         readers: who reads the dequantized tensor; everyone else reads it as it was.
         leaves: the tensor is a model output, and what leaves the model is the dequantized one.
+        made: the kernel that makes the tensor makes codes; otherwise they are made for the readers' sake.
         reach: the interval that the node before the pair lets through, such as 0…6 behind a ReLU6. The codes stay
             within it, so that the runtime sees that the pair clamps just as much and drops the node.
     """
@@ -33,6 +34,7 @@ class ActivationPair:
     scheme: Scheme
     readers: tuple[Slot, ...]
     leaves: bool = False
+    made: bool = False
     reach: tuple[float, float] | None = None
 
 
@@ -72,7 +74,7 @@ class Form(Enum):
     """How a node is written where its own operator would cost the runtime more than another that does the same."""
 
     SUM = "an Add as a Sum, which no fusion takes for part of something slower"
-    GUARDED = "a MaxPool with a Sum of one behind it, before which no Q is moved"
+    GUARDED = "a node with a Sum of one behind it, so that the runtime does not see the Q that follows"
     CODES = "an operator that works on the codes themselves, between Q and DQ"
     RESCALED = "a Mul or Div by a positive number as a DQ of the same codes with another scale"
     HARD_SIGMOID = "a HardSigmoid as a sum that is clamped by its codes"
@@ -81,6 +83,7 @@ class Form(Enum):
     LEAKY = "a PRelu with one slope as a LeakyRelu"
     SPLIT = "a PRelu as x + (slope − 1) · min(x, 0)"
     STACKED = "a PRelu as a depthwise convolution over x and min(x, 0), stacked along a spatial axis"
+    CLAMPED = "a Clip as a Relu where the codes behind it end as early, and as a Min and a Max elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,11 @@ class Placement:
     def source(self, tensor: str) -> Followed:
         """The tensor whose range counts for `tensor`: itself, unless it follows another."""
         return self.follows.get(tensor, Followed(tensor))
+
+    def with_one_scale_a_weight(self) -> Placement:
+        """The same pairs, but with one scale for the whole of each weight."""
+        whole = tuple(replace(pair, scheme=replace(pair.scheme, axis=None)) for pair in self.constants)
+        return replace(self, constants=whole)
 
     def __repr__(self) -> str:
         return (

@@ -28,10 +28,10 @@ from quantkit.graph.editing.draft import Draft
 from quantkit.graph.editing.tensors import array
 from quantkit.graph.editing.wiring import Slot, Wiring
 from quantkit.graph.model import Model
-from quantkit.graph.ort_kernels import moved
+from quantkit.graph.ort_kernels import moved, reach
 from quantkit.graph.passes.unused import unused_removed
 from quantkit.graph.placement import ActivationPair, Form, Placement
-from quantkit.graph.rewrites import channelwise, hard_activations, prelu
+from quantkit.graph.rewrites import channelwise, clamps, hard_activations, prelu
 
 
 def with_qdq(
@@ -180,6 +180,8 @@ class _Rewriting:
                 return self._written_otherwise(at, node, form)
             case Form.CHANNELWISE:
                 return self._written_channelwise(at, node)
+            case Form.CLAMPED:
+                return self._written_clamp(at, node)
         return self._written_activation(at, node, form)
 
     def _rewired(self, at: int) -> NodeProto:
@@ -210,6 +212,13 @@ class _Rewriting:
         scale = np.asarray(self._scales[read], np.float32)
         return channelwise.as_convolution(
             node, data, line, scale, weight_scheme=self._weight_scheme, additions=self._additions
+        )
+
+    def _written_clamp(self, at: int, node: NodeProto) -> list[NodeProto]:
+        paired = {pair.tensor: pair.readers for pair in self._placement.activations}
+        behind = clamps.pairs_behind(self._wiring, self._wiring.nodes[at].output[0], paired)
+        return clamps.as_written(
+            node, reach(self._wiring, at), [self._scales[name] for name in behind], self._additions
         )
 
     def _written_activation(self, at: int, node: NodeProto, form: Form) -> list[NodeProto]:

@@ -22,7 +22,11 @@ def inferred(light: ModelProto) -> ModelProto:
     What cannot be inferred stays open. Values are not propagated along with shapes: on 1-D tensors ONNX's
     propagation takes memory in proportion to their size, so that a model of 100 bytes could claim all there is.
     """
-    with reported("QK3013", "the ONNX package cannot infer the model's shapes"):
+    with reported(
+        "QK3013",
+        "the ONNX package cannot infer the model's shapes",
+        hints=["quantkit doctor shows the version of onnx; a newer one may do"],
+    ):
         return onnx.shape_inference.infer_shapes(light)
 
 
@@ -40,7 +44,7 @@ def refuse_giants(proto: ModelProto) -> None:
                 f"tensor {value.name!r} would have {elements} elements; {MOST_ELEMENTS} are allowed",
                 where=value.name,
                 cause=f"its fixed dimensions are {'x'.join(str(size or '?') for size in sizes)}",
-                hints=["no runtime can hold it: the model is damaged, or made to exhaust memory"],
+                hints=["it exceeds --memory-limit on any machine: the model is damaged, or made to exhaust memory"],
             )
 
 

@@ -79,7 +79,7 @@ class _Plan:
                 # Whoever wanted floats reads them behind the pair, or the kernel would have to make both.
                 everyone = self.wiring.readers.get(tensor, ())
                 leaves = tensor in self.wiring.outputs
-                yield ActivationPair(tensor, UINT8, everyone, leaves=leaves, reach=self._reach(tensor))
+                yield ActivationPair(tensor, UINT8, everyone, leaves=leaves, made=True, reach=self._reach(tensor))
             elif readers := tuple(slot for slot, _ in self.choice.readers(tensor)):
                 yield ActivationPair(tensor, UINT8, readers)
 
@@ -167,6 +167,8 @@ class _Plan:
             # ONNX Runtime would move the Q before it, where its kernel for codes is many times slower: 8-bit pooling is
             # fast only in the layout that integer convolutions leave.
             return Form.GUARDED
+        if self._would_be_quantized(at):
+            return Form.GUARDED
         if at in self.excluded:
             return None
         if node.op_type == "PRelu" and node.input[1] in self.wiring.initializers:
@@ -180,6 +182,28 @@ class _Plan:
         return any(self.choice.readers(tensor)) or any(
             self._feeds_codes(name) for at in moving for name in self.wiring.nodes[at].output if name
         )
+
+    def _would_be_quantized(self, at: int) -> bool:
+        """Whether ONNX Runtime would quantize the float product that ends at `at`, a clamp behind it included.
+
+        Since 1.20 it gives float weights one scale for all channels where nothing but clamps stands between the product
+        and codes on both sides: what was left in FP32 for the sake of accuracy would lose most of it.
+        """
+        node = self.wiring.nodes[at]
+        if not self._feeds_codes(node.output[0]):
+            return False
+        while node.op_type in CLAMPING and node.input[DATA] in self.wiring.producer:
+            at = self.wiring.producer[node.input[DATA]]
+            node = self.wiring.nodes[at]
+        if node.op_type not in ("Conv", "ConvTranspose", "Gemm") or at in self.choice.units:
+            return False
+        return self._is_dequantized(node.input[DATA])
+
+    def _is_dequantized(self, tensor: str) -> bool:
+        """Whether `tensor` comes from codes, with nothing in between behind which ONNX Runtime would not put the DQ."""
+        at = self.wiring.producer.get(tensor, -1)
+        moving = at >= 0 and self.wiring.nodes[at].op_type in MOVING
+        return self.choice.makes_codes(tensor) or (moving and self._is_dequantized(self.wiring.nodes[at].input[DATA]))
 
     def _would_be_fused(self, add: int) -> bool:
         """Whether ONNX Runtime would make the Add part of a Gemm in floats, or of a SkipLayerNormalization.

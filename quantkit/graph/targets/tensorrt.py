@@ -5,7 +5,8 @@ between a product and its BatchNormalization, activation or pooling, so that the
 residual sum from the other side is quantized too: only then can the sum become part of the product before it and
 hand out int8. A Concat gets no pairs on its inputs, which would cost a reformatting layer each; where they have
 pairs for another reader's sake, all have one scale, and the Concat needs no rescaling. Softmax, LayerNormalization
-and products of two activations stay in FP16 or FP32, where TensorRT has fused kernels for them.
+and products of two activations stay in FP16 or FP32, where TensorRT has fused kernels for them. A Clip is written
+in a way that bears the Q before it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Iterator, Mapping
 
 from quantkit.core.scheme import INT8
 from quantkit.graph.editing.wiring import Slot, Wiring
-from quantkit.graph.placement import ActivationPair, ConstantPair, LeftOut, Placement, Target
+from quantkit.graph.placement import ActivationPair, ConstantPair, Form, LeftOut, Placement, Target
 from quantkit.graph.products import DATA, PRODUCTS, WEIGHT, channel_axis, refusal
+from quantkit.graph.rewrites.clamps import pairs_behind
 
 # They only hand values on, so a pair behind them and one before them mean the same scale.
 _TRANSPARENT = frozenset({"Dropout", "Flatten", "Identity", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
@@ -58,6 +60,7 @@ def _placement(wiring: Wiring, products: list[int], reasons: Mapping[int, str]) 
         shared=tuple(_shared(wiring, readers)),
         nodes=tuple(wiring.title(at) for at in products),
         left_out=tuple(LeftOut(wiring.title(at), wiring.nodes[at].op_type, reasons[at]) for at in sorted(reasons)),
+        forms=dict.fromkeys(_clamps(wiring, readers), Form.CLAMPED),
     )
 
 
@@ -71,6 +74,13 @@ def _residual_slots(wiring: Wiring, products: set[int], reasons: Mapping[int, st
         own = max((maker for maker in makers if _is_summed(wiring, maker, products)), default=None)
         if own is not None and makers[0] != makers[1]:
             yield Slot(at, 1 - makers.index(own))
+
+
+def _clamps(wiring: Wiring, paired: Mapping[str, list[Slot]]) -> Iterator[int]:
+    """The Clips of which codes alone are made, before which TensorRT moves the Q."""
+    for at, node in enumerate(wiring.nodes):
+        if node.op_type == "Clip" and pairs_behind(wiring, node.output[0], paired):
+            yield at
 
 
 def _is_summed(wiring: Wiring, maker: int, products: set[int]) -> bool:

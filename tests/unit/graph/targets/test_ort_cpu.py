@@ -280,6 +280,27 @@ def test_a_pooling_in_floats_is_not_moved_behind_the_pair(moved: str) -> None:
     assert operators(int8.graph)[operators(int8.graph).index("MaxPool") + 1] == "Sum"
 
 
+@pytest.mark.parametrize(
+    ("body", "excluded"),
+    [
+        ("[mid] e = Conv (f, v, b)", ("mid",)),
+        ("[mid] h = Conv (f, v, b) k = Relu (h) e = Clip (k, low, high)", ("mid",)),
+        ("[mid] h = Conv (f, v, b) u = Unsqueeze (h, none) e = Squeeze (u, none)", ("mid",)),
+        (f"[pool] p = MaxPool <{POOL}> (f) [mid] e = Conv (p, v, b)", ("pool", "mid")),
+        ("[mid] e = ConvTranspose (f, v, b)", ()),
+    ],
+    ids=["alone", "with clamps", "moved behind it", "moved before it", "without an integer kernel"],
+)
+def test_a_product_left_in_floats_between_codes_keeps_its_float_weights(body: str, excluded: tuple[str, ...]) -> None:
+    model = network(
+        f"{FIRST} f = Relu (c) {body} y = Conv {SAME} (e, w, b)",
+        more="int64[1] none = {0}, float low = {0}, float high = {3}",
+    )
+    found = kernels(quantized(model, [{"x": random(2, C, 8, 8)}], exclude=Exclusion(nodes=excluded)))
+    assert found["QLinearConv"] == 2
+    assert found["Conv"] + found["FusedConv"] + found["ConvTranspose"] == 1
+
+
 def test_an_excluded_clamp_is_not_fused_away() -> None:
     model = network(f"c = Conv {SAME} (x, w, b) [act] y = Relu (c)")
     placement = placed(model, Exclusion(nodes=("act",)))
