@@ -15,5 +15,9 @@ def functions_inlined(draft: Draft) -> None:
         ModelError: the ONNX package cannot put a function in place.
     """
     if draft.proto.functions:
-        with reported("QK3013", "the ONNX package cannot put the model's functions in place"):
+        with reported(
+            "QK3013",
+            "the ONNX package cannot put the model's functions in place",
+            hints=["quantkit doctor shows the version of onnx; a newer one may do"],
+        ):
             draft.adopt(inliner.inline_local_functions(draft.light()))

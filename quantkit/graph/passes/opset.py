@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from onnx import ModelProto, NodeProto, TensorProto, version_converter
+from onnx import ModelProto, NodeProto, TensorProto, helper, version_converter
 
 from quantkit.core.errors import ModelError
 from quantkit.graph.editing.attributes import replace, text
@@ -17,10 +17,8 @@ from quantkit.graph.loading.operators import all_nodes
 
 MINIMUM = 13
 _RESIZE_WITH_COORDINATES = 11
-_FIRST_IR = 7
-"""The IR version that came with operator set 12 and 13."""
+_HARDMAX_OF_ONE_AXIS = 13
 
-_REMEDY = [f"export the network again with opset_version={MINIMUM} or later"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,21 +43,36 @@ def opset_upgraded(draft: Draft, *, allowed: bool) -> None:
             f"the model uses operator set {version}; one scale per channel needs {MINIMUM} or later",
             hints=[f"--upgrade-opset converts it to {MINIMUM}", "or export it again with a newer opset_version"],
         )
+    opset_raised(draft, MINIMUM)
+
+
+def opset_raised(draft: Draft, wanted: int) -> None:
+    """Converts to the operator set `wanted` where the model is older.
+
+    Raises:
+        ModelError: some node cannot be converted.
+    """
+    version = opset_of(draft.proto)
+    if not 0 < version < wanted:
+        return
     proto = draft.light()
-    _refuse_unconvertible(proto, version)
+    _refuse_unconvertible(proto, version, wanted)
     roundings = _roundings(proto) if version < _RESIZE_WITH_COORDINATES else {}
-    with reported("QK3021", _failure(version), hints=_REMEDY):
+    with reported("QK3021", _failure(version, wanted), hints=_remedy(wanted)):
         # Some conversions depend on ranks.
-        draft.adopt(version_converter.convert_version(inferred(proto), MINIMUM))
-    draft.proto.ir_version = max(draft.proto.ir_version, _FIRST_IR)
+        draft.adopt(version_converter.convert_version(inferred(proto), wanted))
+    enough = helper.find_min_ir_version_for(draft.proto.opset_import, ignore_unknown=True)
+    draft.proto.ir_version = max(draft.proto.ir_version, enough)
     _keep_coordinates(draft.proto, roundings)
-    _log.info("operator set %d upgraded to %d", version, MINIMUM)
+    _log.info("operator set %d upgraded to %d", version, wanted)
 
 
-def _refuse_unconvertible(proto: ModelProto, version: int) -> None:
+def _refuse_unconvertible(proto: ModelProto, version: int, wanted: int) -> None:
     """Hardmax normalizes over other axes since 13, and the converter hands it on as it is."""
-    if any(node.op_type == "Hardmax" and not node.domain for node in all_nodes(proto)):
-        raise ModelError("QK3021", _failure(version), cause="Hardmax means something else there", hints=_REMEDY)
+    found = any(node.op_type == "Hardmax" and not node.domain for node in all_nodes(proto))
+    if found and version < _HARDMAX_OF_ONE_AXIS:
+        cause = "Hardmax means something else there"
+        raise ModelError("QK3021", _failure(version, wanted), cause=cause, hints=_remedy(wanted))
 
 
 def _roundings(proto: ModelProto) -> dict[str, str]:
@@ -86,7 +99,7 @@ def _rounding(node: NodeProto, constants: Mapping[str, TensorProto]) -> str:
             f"Resize {node.name or node.output[0]!r} cannot be upgraded to operator set {MINIMUM}",
             where=node.name or node.output[0],
             cause="its nearest neighbours depend on scales that are not fixed, or shrink one axis and stretch another",
-            hints=_REMEDY,
+            hints=_remedy(MINIMUM),
         )
     return "ceil" if scales.min() < 1 else "floor"
 
@@ -102,5 +115,9 @@ def _keep_coordinates(proto: ModelProto, roundings: Mapping[str, str]) -> None:
             replace(node, "nearest_mode", roundings[node.output[0]])
 
 
-def _failure(version: int) -> str:
-    return f"operator set {version} cannot be upgraded to {MINIMUM}"
+def _failure(version: int, wanted: int) -> str:
+    return f"operator set {version} cannot be upgraded to {wanted}"
+
+
+def _remedy(wanted: int) -> list[str]:
+    return [f"export the network again with opset_version={wanted} or later"]

@@ -11,7 +11,7 @@ from onnx import ModelProto
 from quantkit.core.arrays import Array
 from quantkit.core.errors import ModelError
 from quantkit.graph.editing.draft import Draft
-from quantkit.graph.passes.opset import opset_of, opset_upgraded
+from quantkit.graph.passes.opset import opset_of, opset_raised, opset_upgraded
 from tests.onnx_models import assert_same, random, results, written
 
 IMAGE = "g (float[1, 2, 4, 6] x) => (float[?, ?, ?, ?] y)"
@@ -103,3 +103,17 @@ def test_what_cannot_be_converted_is_an_error_and_no_crash(opset: int, body: str
     with pytest.raises(ModelError, match="cannot be upgraded to") as refusal:
         upgraded(proto)
     assert cause in str(refusal.value.cause)
+
+
+def test_a_model_may_be_raised_further_than_it_has_to() -> None:
+    graph = f"{IMAGE} {{ h = Hardmax (x) s = ReduceMean <axes = [2], keepdims = 1> (x) y = Add (h, s) }}"
+    draft = Draft.of(written(graph, 13))
+    opset_raised(draft, 19)
+    assert opset_of(draft.proto) == 19
+    # Operator set 19 came with version 9 of the format.
+    assert draft.proto.ir_version >= 9
+    batch = {"x": random(1, 2, 4, 6)}
+    assert_same(results(draft.whole(), batch), results(written(graph, 13), batch))
+    before = draft.whole()
+    opset_raised(draft, 17)
+    assert draft.whole() == before
