@@ -5,15 +5,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from quantkit.core.errors import ArtifactError, SetupError
+from quantkit.core.plugins import did_you_mean
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+# Comparing names with those of a large data set would take longer than looking there oneself.
+_MOST_NEIGHBOURS = 1000
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -36,11 +42,28 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as refusal:
-        raise SetupError("QK4101", f"no permission to read {path}", where=str(path)) from refusal
+        raise SetupError(
+            "QK4101",
+            f"no permission to read {path}",
+            where=str(path),
+            hints=["ask its owner for permission, or copy it to where you may read"],
+        ) from refusal
     except IsADirectoryError as refusal:
-        raise ArtifactError("QK3201", f"{path} is a directory, not a file", where=str(path)) from refusal
+        raise ArtifactError(
+            "QK3201", f"{path} is a directory, not a file", where=str(path), hints=["give the path of a file in it"]
+        ) from refusal
     except OSError as refusal:
-        raise ArtifactError("QK3202", f"cannot read {path}: {refusal.strerror}", where=str(path)) from refusal
+        hints = [*did_you_mean(path.name, _neighbours(path)), "check the path"]
+        raise ArtifactError(
+            "QK3202", f"cannot read {path}: {refusal.strerror}", where=str(path), hints=hints
+        ) from refusal
+
+
+def _neighbours(path: Path) -> list[str]:
+    """The names that `path` could have been meant for."""
+    with suppress(OSError):
+        return sorted(entry.name for entry in islice(path.parent.iterdir(), _MOST_NEIGHBOURS))
+    return []
 
 
 @contextmanager
@@ -72,6 +95,66 @@ def write_whole(path: Path, content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+@contextmanager
+def replacing_named(companion: Path, digest: str | None) -> Iterator[None]:
+    """Within the block `companion`, and then the file that names it by its digest, are replaced; both or neither.
+
+    No system replaces two files at one moment. What `companion` held is kept beside it until both are written, and
+    `named` finds it there for whoever still has the old digest; a block that fails puts it back.
+
+    Args:
+        companion: the file that is named, such as the rows of a run.
+        digest: SHA-256 that the other file, as it is now, names; ``None`` where there is no such file.
+    """
+    kept = _kept(companion)
+    if digest is not None and not _holds(kept, digest) and _holds(companion, digest):
+        _link(companion, kept)
+    try:
+        yield
+    except BaseException:
+        if digest is not None and _holds(kept, digest) and not _holds(companion, digest):
+            kept.replace(companion)
+        raise
+    finally:
+        kept.unlink(missing_ok=True)
+
+
+def named(companion: Path, digest: str) -> Path:
+    """Where the content with that SHA-256 lies: in `companion`, or beside it after a replacement was cut short."""
+    kept = _kept(companion)
+    return kept if kept.exists() and not _holds(companion, digest) and _holds(kept, digest) else companion
+
+
+def _kept(companion: Path) -> Path:
+    return companion.with_name(f".{companion.name}.before")
+
+
+def _holds(path: Path, digest: str) -> bool:
+    return path.is_file() and digest_of(path) == digest
+
+
+def _link(source: Path, place: Path) -> None:
+    """Another name for the same content, or a copy where the file system has no such names."""
+    with writable(place):
+        place.unlink(missing_ok=True)
+        try:
+            os.link(source, place)
+        except OSError:
+            shutil.copyfile(source, place)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Adds `content` to the end of a file that others write to as well; makes it where it is missing.
+
+    A file whose last line has no end gets one first, so that nothing is added to what another wrote there.
+    """
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_bytes()[-1:] if path.exists() else b""
+        with path.open("ab") as stream:
+            stream.write((b"" if before in (b"", b"\n") else b"\n") + content)
+
+
 def sweep(path: Path) -> int:
     """Removes temporary files that an interrupted write of `path` left behind; returns how many."""
     leftovers = list(path.parent.glob(f".{path.name}.*.tmp")) if path.parent.is_dir() else []
@@ -101,7 +184,8 @@ def _write_refused(path: Path, refusal: OSError) -> SetupError:
         return SetupError(
             "QK4103", f"no permission to write {path}", where=str(path), hints=["choose another --output"]
         )
-    return SetupError("QK4104", f"cannot write {path}: {refusal.strerror}", where=str(path))
+    hints = ["choose another --output"]
+    return SetupError("QK4104", f"cannot write {path}: {refusal.strerror}", where=str(path), hints=hints)
 
 
 def _make_durable(temporary: Path) -> None:

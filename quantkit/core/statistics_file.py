@@ -27,6 +27,9 @@ _TALLIES = "tallies"  # int64[T, 5]: exponent, exact zeros, NaN, +inf, −inf
 _EXTREMA = "extrema"  # float32[T, 2]: smallest and largest finite value
 _CHANNELS = "channels"  # float32[2, C]: smallest, largest
 
+_MOST_PARTS = 1 << 16
+"""More shards than anybody has machines for."""
+
 
 def save(statistics: Statistics, path: Path) -> str:
     """Writes `statistics` atomically; equal statistics are equal bytes. Returns the file's SHA-256.
@@ -68,6 +71,7 @@ def _header(statistics: Statistics) -> str:
         "samples": statistics.samples,
         "environment": dict(statistics.environment),
         "first_nonfinite": dict(statistics.first_nonfinite),
+        **({"parts": statistics.parts} if statistics.parts else {}),
     }
     # ASCII, since file names may hold bytes that are not UTF-8.
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -111,6 +115,7 @@ def _statistics(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Stati
         channels=_channels(header["channels"], arrays[_CHANNELS]),
         environment=_texts(header["environment"]),
         first_nonfinite=_texts(header["first_nonfinite"]),
+        parts=tuple(_part(entry) for entry in header.get("parts", ())),
     )
 
 
@@ -177,6 +182,13 @@ def _shaped(arrays: Mapping[str, Array], name: str, dtype: type, shape: tuple[in
     if array.dtype != dtype or array.shape != shape:
         raise _damaged(f"{name} is {array.dtype}{list(array.shape)}, not {np.dtype(dtype)}{list(shape)}")
     return array
+
+
+def _part(entry: Any) -> str:
+    number, count = map(int, str(entry).split("/"))
+    if not 1 <= number <= count <= _MOST_PARTS:
+        raise ValueError(f"there is no shard {entry}")
+    return f"{number}/{count}"
 
 
 def _texts(entries: Mapping[str, Any]) -> dict[str, str]:

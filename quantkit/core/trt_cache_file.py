@@ -7,16 +7,14 @@ cache for a model without it, since scales of another network build an engine al
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from quantkit.core.artifact import Artifact
-from quantkit.core.calibration import Provenance
-from quantkit.core.errors import ArtifactError
-from quantkit.core.files import readable, writable, write_whole
-from quantkit.core.json_values import MALFORMED, count, decoded, encoded, text, texts, truth
+from quantkit.core.calibration import Provenance, provenance_from
+from quantkit.core.errors import ArtifactError, SetupError
+from quantkit.core.files import named, readable, replacing_named, writable, write_whole
+from quantkit.core.json_values import MALFORMED, decoded, encoded, text
 from quantkit.core.trt_cache import TensorrtCache
 from quantkit.core.trt_cache_text import MOST_BYTES, parsed
 
@@ -102,23 +100,23 @@ def sidecar(path: Path) -> Path:
 
 
 def save(cache: TensorrtCache, path: Path, origin: Origin | None) -> Artifact:
-    """Writes the cache and its sidecar, each atomically; equal caches are equal bytes.
+    """Writes the cache and its sidecar, or neither; equal caches are equal bytes.
 
-    Without an `origin` there is no sidecar, and the sidecar of an earlier cache at `path` is removed. A crash between
-    the two writes leaves files whose digests disagree, which is a stranger's cache.
+    Without an `origin` there is no sidecar, and the sidecar of an earlier cache at `path` is removed.
 
     Raises:
         SetupError: a file cannot be written.
     """
     content = cache.to_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    if origin is not None:
-        document = {"schema": SCHEMA, "cache_sha256": digest, **asdict(origin)}
-        write_whole(sidecar(path), f"{encoded(document, indent=1)}\n".encode("ascii"))
-    write_whole(path, content)
-    if origin is None:
-        with writable(sidecar(path)):
-            sidecar(path).unlink(missing_ok=True)
+    with replacing_named(path, _named_by(sidecar(path))):
+        write_whole(path, content)
+        if origin is not None:
+            document = {"schema": SCHEMA, "cache_sha256": digest, **asdict(origin)}
+            write_whole(sidecar(path), f"{encoded(document, indent=1)}\n".encode("ascii"))
+        else:
+            with writable(sidecar(path)):
+                sidecar(path).unlink(missing_ok=True)
     facts = {"tensors": len(cache.scales), "header": str(cache.header)}
     return Artifact(path, KIND, digest, facts)
 
@@ -131,11 +129,11 @@ def load(path: Path | str) -> StoredCache:
         SetupError: no permission to read it.
     """
     path = Path(path)
-    content = content_of(path)
+    claimed, origin = _origin(sidecar(path)) if sidecar(path).exists() else ("", None)
+    content = content_of(named(path, claimed))
     cache, digest = parsed(content, str(path)), hashlib.sha256(content).hexdigest()
-    if not sidecar(path).exists():
+    if origin is None:
         return StoredCache(path, cache, digest, doubt=f"there is no {sidecar(path).name} beside it")
-    claimed, origin = _origin(sidecar(path))
     if claimed != digest:
         return StoredCache(path, cache, digest, doubt=f"{sidecar(path).name} is of a cache with other content")
     return StoredCache(path, cache, digest, origin)
@@ -145,6 +143,14 @@ def content_of(path: Path) -> bytes:
     """The file's bytes, or the beginning of one that is too large for a cache."""
     with readable(path), path.open("rb") as stream:
         return stream.read(MOST_BYTES + 1)
+
+
+def _named_by(path: Path) -> str | None:
+    """The digest of the cache that the sidecar at `path` describes, if there is one."""
+    try:
+        return _origin(path)[0]
+    except (ArtifactError, SetupError):
+        return None
 
 
 def _origin(path: Path) -> tuple[str, Origin]:
@@ -157,7 +163,7 @@ def _origin(path: Path) -> tuple[str, Origin]:
         version = document["tensorrt"]
         origin = Origin(
             text(document["rule"]),
-            _provenance(document["provenance"]),
+            provenance_from(document["provenance"]),
             None if version is None else text(version),
         )
         return text(document["cache_sha256"]), origin
@@ -169,14 +175,3 @@ def _origin(path: Path) -> tuple[str, Origin]:
             cause=f"{type(reason).__name__}: {reason}",
             hints=["calibrate again", f"without {path.name} the cache is a stranger's, for --trust-cache"],
         ) from reason
-
-
-def _provenance(document: Mapping[str, Any]) -> Provenance:
-    return Provenance(
-        model=text(document["model"]),
-        samples=count(document["samples"]),
-        samples_digest=text(document["samples_digest"]),
-        preprocessing=text(document["preprocessing"]),
-        environment=texts(document["environment"]),
-        synthetic=truth(document["synthetic"]),
-    )

@@ -76,8 +76,11 @@ class ArrayFileRecords:
         label = self.classes[found.name] if self.classes else _own_class(found, parts)
         return Filled(content_digest(rows), label)
 
+    def __str__(self) -> str:
+        return f"{self.origin}: {len(self.files)} files"
+
     def __repr__(self) -> str:
-        return f"ArrayFileRecords({self.origin}: {len(self.files)} files)"
+        return f"ArrayFileRecords({self})"
 
 
 def from_files(origin: str, files: Sequence[Found], *, labelling: Labelling, reading: Reading) -> Records:
@@ -115,7 +118,7 @@ def _first(files: Sequence[Found], member: str | None, reading: Reading) -> Mapp
             return content(found, member, reading).inputs
         except BadSampleError as bad:
             refusal = refusal or bad
-    raise refusal or DataError("QK2101", "0 calibration samples")
+    raise refusal or DataError("QK2101", "0 calibration samples", hints=["give arrays with at least one row"])
 
 
 def _classes(names: Sequence[str], labelling: Labelling) -> Mapping[str, int]:
@@ -130,7 +133,24 @@ def _tables(files: Sequence[Found], member: str | None, reading: Reading) -> Ite
         parts = content(found, member, reading)
         held += sum(column.nbytes for column in parts.inputs.values() if isinstance(column, np.ndarray))
         refuse_too_large(held, reading.max_array_bytes)
+        _refuse_foreign(parts.inputs, found, reading)
         yield Table(parts.inputs, None if parts.labels is None else class_numbers(parts.labels), found.name)
+
+
+def _refuse_foreign(inputs: Mapping[str, Column], found: Found, reading: Reading) -> None:
+    """A member that is no input has as many rows as it likes: it is named for what it is, and not for those."""
+    needed = {spec.name for spec in reading.inputs}
+    foreign = [name for name in inputs if name not in needed]
+    if foreign and needed and needed <= inputs.keys():
+        raise DataError(
+            "QK2106",
+            f"{printable(foreign[0])!r} is not one of the model's inputs",
+            where=printable(str(found.path)),
+            hints=[
+                "leave it out of the file; labels are called label, labels or y",
+                f"the model's inputs: {', '.join(printable(str(spec)) for spec in reading.inputs)}",
+            ],
+        )
 
 
 def content(found: Found, member: str | None, reading: Reading) -> Content:
@@ -142,7 +162,12 @@ def content(found: Found, member: str | None, reading: Reading) -> Content:
     inputs = dict(opened(found.path, found.stamp, reading.max_array_bytes))
     labels = inputs.pop(_label_member(found, inputs, member, reading), None)
     if not inputs:
-        raise DataError("QK2111", "the file holds no array that could be an input", where=printable(str(found.path)))
+        raise DataError(
+            "QK2111",
+            "the file holds no array that could be an input",
+            where=printable(str(found.path)),
+            hints=["labels are members called label, labels or y, one for each sample"],
+        )
     if len(inputs) == 1:
         ((name, column),) = inputs.items()
         if reading.input_name or name == _UNTITLED:
@@ -173,5 +198,10 @@ def _own_class(found: Found, parts: Content) -> int | None:
         return None
     classes = class_numbers(loaded(parts.labels).reshape(-1))
     if len(classes) != 1:
-        raise DataError("QK2111", f"{len(classes)} labels for 1 sample", where=printable(str(found.path)))
+        raise DataError(
+            "QK2111",
+            f"{len(classes)} labels for 1 sample",
+            where=printable(str(found.path)),
+            hints=["labels are members called label, labels or y, one for each sample"],
+        )
     return int(classes[0])

@@ -42,9 +42,15 @@ class Table:
                 "QK2112",
                 f"the arrays do not stack equally many samples along axis 0: {shapes or 'there is none'}",
                 where=self.name or None,
+                hints=["save one row for each sample in every array"],
             )
         if self.labels is not None and len(self.labels) != self.rows:
-            raise DataError("QK2111", f"{len(self.labels)} labels for {self.rows} samples", where=self.name or None)
+            raise DataError(
+                "QK2111",
+                f"{len(self.labels)} labels for {self.rows} samples",
+                where=self.name or None,
+                hints=["give one label for each sample"],
+            )
 
     @property
     def rows(self) -> int:
@@ -97,9 +103,12 @@ class ArrayRecords:
             rows[name][...] = column[row]
         return Filled(content_digest(rows), None if table.labels is None else int(table.labels[row]))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         labelled = "labelled" if self.tables and self.tables[0].labels is not None else "no labels"
-        return f"ArrayRecords({self.origin}: {self._ends[-1]} rows, {labelled})"
+        return f"{self.origin}: {self._ends[-1]} rows, {labelled}"
+
+    def __repr__(self) -> str:
+        return f"ArrayRecords({self})"
 
 
 def from_arrays(

@@ -64,6 +64,11 @@ class Batches:
         """The records' declared preprocessing."""
         return self.records.preprocessing
 
+    def __str__(self) -> str:
+        """What a report says of where samples come from."""
+        chosen = "" if self.selection == Selection() else f"; {self.selection}: {self.size} samples"
+        return f"{self.records}{chosen}"
+
     def __repr__(self) -> str:
         return f"Batches({self.records!r}; {self.selection}, {self.size} samples by {self.reading.batch_size})"
 
@@ -148,7 +153,12 @@ class _Pass:
             if self._labelled is None:
                 self._labelled = label is not None
             if self._labelled != (label is not None):
-                raise DataError("QK2111", "some samples have a label and some have none", where=printable(sample.name))
+                raise DataError(
+                    "QK2111",
+                    "some samples have a label and some have none",
+                    where=printable(sample.name),
+                    hints=["label every sample, or none"],
+                )
         return np.array(labels, np.int64) + self._source.reading.label_offset if self._labelled else None
 
     def _skip(self, name: str, bad: BadSampleError) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from quantkit.core.errors import DataError
 from quantkit.core.ports import BatchSource, Samples
 from quantkit.core.text import printable
 from quantkit.data.conforming import conforming
+from quantkit.data.derived import Derived
 from quantkit.data.inputs import fixed_batch, has_batch_axis
 from quantkit.data.suspicion import Suspicion
 
@@ -27,33 +27,23 @@ ENOUGH = 32
 """From this many samples on, ranges of image networks change little."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+@dataclass(frozen=True, slots=True, repr=False)
+class Checked(Derived):
     """The samples of `source`, with the names, types, shapes and batch size that a model takes.
 
     A model with a fixed batch size gets batches of it; one without a batch axis gets sample after sample, as they
     are. What is odd but usable, such as raw pixels or duplicates, is logged once in a pass.
     """
 
-    source: BatchSource
     specs: tuple[TensorSpec, ...]
     allow_few: bool = False
 
-    @property
-    def size(self) -> int | None:
-        """Samples in one pass, where the source knows it."""
-        return self.source.size
-
-    @property
-    def preprocessing(self) -> Mapping[str, Any]:
-        """The source's record."""
-        return self.source.preprocessing
-
-    def __repr__(self) -> str:
-        return repr(self.source)
-
     def __iter__(self) -> Iterator[Samples]:
-        if self.size is not None:
+        if self.size is not None and self.size < FEWEST:
+            # Arrays of another rank look like few samples, and their shape is what has to be told.
+            for samples in self.source:
+                self._conformed(samples)
+                break
             self._refuse_few(self.size)
         suspicion = Suspicion()
         batches = self._conforming(suspicion)
@@ -80,12 +70,17 @@ class Checked:
 
     def _refuse_few(self, samples: int) -> None:
         if samples == 0:
-            raise DataError("QK2101", "0 calibration samples", cause=f"{self.source!r} gave none")
+            raise DataError(
+                "QK2101",
+                "0 calibration samples",
+                cause=f"{self.source} gave none",
+                hints=["give a source that yields samples each time it is iterated"],
+            )
         if samples < FEWEST and not self.allow_few:
             raise DataError(
                 "QK2102",
                 f"{samples} samples are too few: at least {FEWEST}, better {ENOUGH} or more",
-                where=repr(self.source),
+                where=str(self.source),
                 hints=["give more data, or say --allow-few"],
             )
 

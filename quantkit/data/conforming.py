@@ -103,9 +103,9 @@ def _refuse_other_shape(found: tuple[int, ...], wanted: tuple[int | str | None, 
 def _shape_hints(found: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> list[str]:
     if len(found) == len(wanted) == 3:
         if _matches((found[1], found[2], found[0]), wanted):
-            return ["the model takes channels last: --layout nhwc, or np.transpose(x, (0, 2, 3, 1))"]
+            return ["the data has channels first: --layout nchw says so, or np.transpose(x, (0, 2, 3, 1))"]
         if _matches((found[2], found[0], found[1]), wanted):
-            return ["the model takes channels first: --layout nchw, or np.transpose(x, (0, 3, 1, 2))"]
+            return ["the data has channels last: --layout nhwc says so, or np.transpose(x, (0, 3, 1, 2))"]
     if len(found) == len(wanted) - 1:
         return ["axis 0 of the data counts samples: add it with x[np.newaxis], or give a batch"]
     if len(found) == len(wanted) + 1:

@@ -145,9 +145,18 @@ def _eight_bits_of(image: Image.Image) -> Image.Image:
 
 def _unaccepted(content: bytes) -> BadSampleError:
     if not content:
-        return BadSampleError("QK2201", "the image file is empty")
+        return BadSampleError(
+            "QK2201",
+            "the image file is empty",
+            hints=["fetch the file again; --on-bad-sample skip leaves such files out and counts them"],
+        )
     looks = next((name for magic, name in _OTHERS.items() if content.lstrip().startswith(magic)), "no image")
-    return BadSampleError("QK2202", "not a JPEG, PNG, WebP or BMP image", cause=f"the content looks like {looks}")
+    return BadSampleError(
+        "QK2202",
+        "not a JPEG, PNG, WebP or BMP image",
+        cause=f"the content looks like {looks}",
+        hints=["convert it, or take it out of the data; --on-bad-sample skip leaves such files out and counts them"],
+    )
 
 
 def _too_large(title: str) -> BadSampleError:
@@ -160,4 +169,9 @@ def _too_large(title: str) -> BadSampleError:
 
 
 def _damaged(slip: BaseException) -> BadSampleError:
-    return BadSampleError("QK2201", "the image is damaged or truncated", cause=f"{type(slip).__name__}: {slip}")
+    return BadSampleError(
+        "QK2201",
+        "the image is damaged or truncated",
+        cause=f"{type(slip).__name__}: {slip}",
+        hints=["fetch the file again; --on-bad-sample skip leaves such files out and counts them"],
+    )

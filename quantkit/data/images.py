@@ -79,7 +79,9 @@ class ImageRecords:
                 refusal = refusal or bad
             else:
                 return first.height, first.width
-        raise refusal or DataError("QK2101", "0 calibration samples", where=self.origin)
+        raise refusal or DataError(
+            "QK2101", "0 calibration samples", where=self.origin, hints=["give at least one image"]
+        )
 
     def fill(self, position: int, rows: Mapping[str, Array]) -> Filled:
         """Decodes the image at `position` into its row; the digest is that of the file's bytes."""
@@ -114,9 +116,12 @@ class ImageRecords:
             )
         return image.part.read()
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         labelled = "labelled" if self.images and self.images[0].label is not None else "no labels"
-        return f"ImageRecords({self.origin}: {len(self.images)} images, {labelled})"
+        return f"{self.origin}: {len(self.images)} images, {labelled}"
+
+    def __repr__(self) -> str:
+        return f"ImageRecords({self})"
 
 
 def from_files(

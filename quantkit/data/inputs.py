@@ -30,7 +30,11 @@ def dtype_of(spec: TensorSpec) -> np.dtype[Any]:
     try:
         return np.dtype(spec.dtype)
     except TypeError as reason:
-        raise DataError("QK2108", f"input {printable(spec.name)!r} takes {spec.dtype}, not an array") from reason
+        raise DataError(
+            "QK2108",
+            f"input {printable(spec.name)!r} takes {spec.dtype}, not an array",
+            hints=["export the model with arrays as inputs"],
+        ) from reason
 
 
 def has_batch_axis(specs: Sequence[TensorSpec]) -> bool:

@@ -139,7 +139,7 @@ def _counted(arrays: Mapping[str, Array], labels: Counts | None, number: int) ->
         raise DataError("QK2109", f"a batch without samples: {shapes}", hints=["leave empty batches out"])
     count = lengths.pop()
     if labels is not None and len(labels) != count:
-        raise DataError("QK2111", f"{len(labels)} labels for {count} samples")
+        raise DataError("QK2111", f"{len(labels)} labels for {count} samples", hints=["give one label for each sample"])
     rows = ({name: array[row] for name, array in arrays.items()} for row in range(count))
     ids = (SampleId(str(number + index), content_digest(row)) for index, row in enumerate(rows))
     return Samples(arrays, tuple(ids), labels)

@@ -6,6 +6,7 @@ import csv
 import io
 import logging
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -39,7 +40,7 @@ def from_table(table: Path, names: Sequence[str]) -> dict[str, int]:
             hints = did_you_mean(name, sorted(known))
             raise _bad_line(table, line, f"{_quoted(file)} is not among the samples", *hints)
         if name in labels:
-            raise _bad_line(table, line, f"{_quoted(file)} stands in line {lines[name]} already")
+            raise _bad_line(table, line, f"{_quoted(file)} stands in line {lines[name]} already", "keep one of them")
         lines[name], labels[name] = line, _class_number(table, line, label)
     missing = [name for name in names if name not in labels]
     if missing:
@@ -47,6 +48,7 @@ def from_table(table: Path, names: Sequence[str]) -> dict[str, int]:
             "QK2208",
             f"{len(missing)} of {len(names)} samples have no line in the label table, such as {_quoted(missing[0])}",
             where=printable(str(table)),
+            hints=["add their lines, file,label, or take the samples out of the data"],
         )
     return labels
 
@@ -65,7 +67,7 @@ def _rows(table: Path) -> Iterator[tuple[int, str, str]]:
                 raise _bad_line(table, rows.line_num, "it has no file and label, separated by a comma")
             yield rows.line_num, row[columns[0]], row[columns[1]]
     except csv.Error as reason:
-        raise _bad_line(table, rows.line_num, str(reason)) from reason
+        raise _bad_line(table, rows.line_num, str(reason), "write file,label on each line, as CSV") from reason
 
 
 def _text(table: Path) -> str:
@@ -123,8 +125,11 @@ def from_pattern(pattern: str, names: Sequence[str]) -> dict[str, int]:
     {'0230_n02105855.jpg': 230}
     """
     try:
-        expression = re.compile(pattern)
-    except re.error as reason:
+        with warnings.catch_warnings():
+            # How a later Python may read an odd pattern is no news for whoever typed it.
+            warnings.simplefilter("ignore", FutureWarning)
+            expression = re.compile(pattern)
+    except (re.error, ValueError, OverflowError, RecursionError) as reason:
         raise _bad_pattern(pattern, f"not a regular expression: {reason}") from reason
     if "label" not in expression.groupindex:
         raise _bad_pattern(pattern, "it has no group called label")

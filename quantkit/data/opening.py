@@ -39,6 +39,7 @@ def open_source(
     labelling: Labelling | None = None,
     selection: Selection | None = None,
     reading: Reading | None = None,
+    recorded: Preprocessing | None = None,
 ) -> Batches:
     """The samples at `path`, in sorted order of their names.
 
@@ -50,6 +51,7 @@ def open_source(
         labelling: where labels come from, if not from class folders or the arrays' own member.
         selection: which samples.
         reading: batch size, threads, limits, and what is known of the model's inputs.
+        recorded: for images that no `preprocessing` is declared for: what an earlier run did to its images.
 
     Raises:
         DataError: nothing is there, nothing is accepted or chosen, several kinds are mixed, or a file is refused.
@@ -60,7 +62,7 @@ def open_source(
     kind = _kind(files, os.fspath(path), chosen_by)
     data = _Data(os.fspath(path), [found for found in files if _is(kind, found)], labelling or Labelling(), how)
     declared = preprocessing if isinstance(preprocessing, Preprocessing | None) else resolved(Path(preprocessing))
-    records = data.arrays(declared) if kind == "arrays" else data.images(declared, files, kind)
+    records = data.arrays(declared) if kind == "arrays" else data.images(declared or recorded, files, kind)
     source = Batches(records, chosen_by, how)
     if not source.size:
         raise no_samples(os.fspath(path), ACCEPTED, suffixes_text(files), str(chosen_by))
@@ -119,7 +121,7 @@ def _at(place: Path) -> list[Found]:
             "QK2231",
             f"there is no data at {printable(str(place))}",
             where=printable(str(place)),
-            hints=did_you_mean(place.name, _neighbours(place)),
+            hints=[*did_you_mean(place.name, _neighbours(place)), "check the path"],
         )
     with readable(place):
         return [Found(place, place.as_posix(), Stamp.of(place.stat()))]

@@ -150,7 +150,13 @@ def from_toml(path: Path) -> Preprocessing:
     try:
         document = toml.parsed(content)
     except ValueError as reason:
-        raise UsageError("QK1032", "the preprocessing is not TOML", where=str(path), cause=str(reason)) from reason
+        raise UsageError(
+            "QK1032",
+            "the preprocessing is not TOML",
+            where=str(path),
+            cause=str(reason),
+            hints=["calib_data/digits/preprocess.toml is an example"],
+        ) from reason
     try:
         return _based(document)
     except UsageError as refusal:

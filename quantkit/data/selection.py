@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from quantkit.core.errors import UsageError
+from quantkit.core.plugins import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A subset, then a shard of it.
+    """A subset of what is not excluded, then a shard of it.
 
     A subset is the samples whose names rank lowest by SHA-256 of seed and name: spread over all classes, the same
     on every machine, and hardly changed by a file more or less. The order of the source is kept.
@@ -21,6 +23,7 @@ class Selection:
         max_samples: at most this many samples in the subset.
         sample_fraction: this share of the samples, above 0 and at most 1, rounded, at least one.
         seed: another subset for another seed.
+        exclude: names, or globs, of samples to leave out.
 
     Raises:
         UsageError: a value out of its range, or both ways of taking a subset.
@@ -30,6 +33,7 @@ class Selection:
     max_samples: int | None = None
     sample_fraction: float | None = None
     seed: int = 0
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses what selects nothing or contradicts itself."""
@@ -46,17 +50,31 @@ class Selection:
     def positions(self, names: Sequence[str]) -> tuple[int, ...]:
         """The chosen positions in `names`, ascending.
 
+        Raises:
+            UsageError: a name or glob to exclude that none of `names` matches.
+
         >>> Selection(shard=(2, 3)).positions(["a", "b", "c", "d", "e"])
         (1, 4)
         >>> len(Selection(max_samples=2).positions(["a", "b", "c"]))
         2
         """
-        wanted = self._subset_size(len(names))
-        chosen: Sequence[int] = range(len(names))
-        if wanted < len(names):
+        chosen: Sequence[int] = self._left(names) if self.exclude else range(len(names))
+        wanted = self._subset_size(len(chosen))
+        if wanted < len(chosen):
             chosen = sorted(sorted(chosen, key=lambda position: self._rank(names[position]))[:wanted])
         index, count = self.shard
         return tuple(chosen[index - 1 :: count])
+
+    def _left(self, names: Sequence[str]) -> Sequence[int]:
+        """The positions of the samples that are not excluded."""
+        excluded: set[str] = set()
+        for glob in self.exclude:
+            matches = {name for name in names if name == glob or fnmatchcase(name, glob)}
+            if not matches:
+                title, near = f"no sample is called {glob!r}, so none can be left out", did_you_mean(glob, list(names))
+                raise UsageError("QK1039", title, hints=[*near, "names begin at the data folder, as class1/img.png"])
+            excluded |= matches
+        return [position for position, name in enumerate(names) if name not in excluded]
 
     def _subset_size(self, available: int) -> int:
         if self.max_samples is not None:
@@ -75,6 +93,8 @@ class Selection:
             parts.append(f"--max-samples {self.max_samples}")
         if self.sample_fraction is not None:
             parts.append(f"--sample-fraction {self.sample_fraction:g}")
+        if self.exclude:
+            parts.append(f"--exclude-samples {' '.join(self.exclude)}")
         if self.shard != (1, 1):
             parts.append(f"--shard {self.shard[0]}/{self.shard[1]}")
         return " ".join(parts) or "every sample"

@@ -48,8 +48,11 @@ class SyntheticRecords:
             row[...] = draws.standard_normal(row.shape) if row.dtype.kind == "f" else draws.integers(0, 2, row.shape)
         return Filled(content_digest(rows))
 
+    def __str__(self) -> str:
+        return f"{self.count} samples of noise, seed {self.seed}"
+
     def __repr__(self) -> str:
-        return f"SyntheticRecords({self.count} samples of noise, seed {self.seed})"
+        return f"SyntheticRecords({self})"
 
 
 def synthetic(

@@ -92,7 +92,7 @@ def load(path: Path | str, *, allow_custom_ops: bool = False) -> Model:
     try:
         return from_proto(read_proto(path), path, allow_custom_ops=allow_custom_ops)
     except ModelError as refusal:
-        raise refusal.located(str(path)) from refusal.__cause__
+        raise refusal.within(str(path)) from refusal.__cause__
 
 
 def from_bytes(content: bytes) -> Model:

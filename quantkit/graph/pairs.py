@@ -28,26 +28,33 @@ class QuantizedActivation:
         restored: in the Q/DQ model, behind the DQ.
         operator: what computes it in the FP32 model; empty for an input.
         parameters: scale and zero point, as stored.
+        node: which node of the FP32 model that is; its first output where it has no name.
     """
 
     tensor: str
     restored: str
     operator: str
     parameters: QParams
+    node: str = ""
 
 
 def quantized_activations(reference: Model, candidate: Model) -> list[QuantizedActivation]:
     """Those with one scale each, in the FP32 model's order; a tensor with several pairs is named once."""
-    operators = {spec.name: "" for spec in reference.inputs}
-    operators |= {name: node.op_type for node in reference.proto.graph.node for name in node.output if name}
-    order = {name: place for place, name in enumerate(operators)}
+    makers: dict[str, NodeProto] = {name: node for node in reference.proto.graph.node for name in node.output if name}
+    order = {name: place for place, name in enumerate([*(spec.name for spec in reference.inputs), *makers])}
     found: dict[str, QuantizedActivation] = {}
     for dequantize, written in _pairs(candidate.proto):
-        name = next((name for name in _wishes(dequantize, written) if name in operators), None)
+        name = next((name for name in _wishes(dequantize, written) if name in order), None)
         parameters = _parameters(candidate, dequantize)
         if name is not None and name not in found and parameters is not None:
-            found[name] = QuantizedActivation(name, dequantize.output[0], operators[name], parameters)
+            operator, node = _maker(makers.get(name))
+            found[name] = QuantizedActivation(name, dequantize.output[0], operator, parameters, node)
     return sorted(found.values(), key=lambda activation: order[activation.tensor])
+
+
+def _maker(node: NodeProto | None) -> tuple[str, str]:
+    """Its operator and its name; nothing makes an input."""
+    return ("", "") if node is None else (node.op_type, node.name or node.output[0])
 
 
 def _pairs(proto: ModelProto) -> Iterator[tuple[NodeProto, NodeProto | None]]:

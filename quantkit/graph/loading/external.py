@@ -69,7 +69,12 @@ def opened(place: Piece, folder: Path | None) -> BinaryIO:
     try:
         handle = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT | _BINARY)
     except PermissionError as refusal:
-        raise SetupError("QK4101", f"no permission to read {path}", where=str(path)) from refusal
+        raise SetupError(
+            "QK4101",
+            f"no permission to read {path}",
+            where=str(path),
+            hints=["ask its owner for permission, or copy it to where you may read"],
+        ) from refusal
     except OSError as refusal:
         raise _unsafe(place.tensor, place.location, f"it cannot be opened: {refusal.strerror}") from refusal
     try:

@@ -35,6 +35,9 @@ _OTHER_SIGNS: tuple[tuple[int, bytes, str], ...] = (
     (5, b'\0\0\0{"', "a safetensors file"),
 )
 _TEXTS = ((b"<!doctype", "an HTML page"), (b"<html", "an HTML page"), (b"<?xml", "an XML document"))
+_JSON = "a JSON document"
+# What a server sends in place of a file.
+_ANSWERS = (*{name for _, name in _TEXTS}, _JSON)
 
 
 def read_proto(path: Path) -> ModelProto:
@@ -49,14 +52,33 @@ def read_proto(path: Path) -> ModelProto:
         _refuse_other_files(path)
         content = path.read_bytes()
     except PermissionError as refusal:
-        raise SetupError("QK4101", f"no permission to read {path}", where=str(path)) from refusal
+        raise SetupError(
+            "QK4101",
+            f"no permission to read {path}",
+            where=str(path),
+            hints=["ask its owner for permission, or copy it to where you may read"],
+        ) from refusal
     except FileNotFoundError as refusal:
         raise ModelError("QK3001", f"there is no file {path}", where=str(path), hints=_nearby(path)) from refusal
     except (OSError, ValueError) as refusal:
         # ValueError: a NUL character in the path.
-        raise ModelError("QK3002", f"cannot read {str(path)!r}: {refusal}", where=str(path)) from refusal
+        raise ModelError(
+            "QK3002", f"cannot read {str(path)!r}: {refusal}", where=str(path), hints=["check the path and the disk"]
+        ) from refusal
     refuse_other_formats(content[:_HEAD], path)
     return parsed(content, where=str(path))
+
+
+def is_plan(path: Path) -> bool:
+    """Whether the file at `path` is a TensorRT engine, by its suffix or its first bytes."""
+    if path.suffix.lower() in _PLAN_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEAD).startswith(_PLAN_SIGNS)
+    except (OSError, ValueError):
+        # Whoever reads it as a model says what is wrong with it.
+        return False
 
 
 def parsed(content: bytes, where: str | None = None) -> ModelProto:
@@ -107,7 +129,9 @@ def refuse_other_formats(head: bytes, path: Path) -> None:
             hints=[_EXPORT],
         )
     if (looks := _looks_like(head)) is not None:
-        raise ModelError("QK3005", f"{path.name} looks like {looks}, not an ONNX model", where=where, hints=[_EXPORT])
+        # A page or a message came instead of the file; another framework's model has to be exported.
+        hints = ["download it again: this is what the server said instead"] if looks in _ANSWERS else [_EXPORT]
+        raise ModelError("QK3005", f"{path.name} looks like {looks}, not an ONNX model", where=where, hints=hints)
 
 
 def _looks_like(head: bytes) -> str | None:
@@ -119,7 +143,7 @@ def _looks_like(head: bytes) -> str | None:
         if text.startswith(sign):
             return name
     # A model's first byte is a field's tag, mostly 0x08 (the IR version); never one of these two.
-    return "a JSON document" if text.startswith((b"{", b"[")) else None
+    return _JSON if text.startswith((b"{", b"[")) else None
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -164,3 +164,10 @@ def test_the_keyword_clips_are_float32_with_labels(material: Path) -> None:
     assert whole.inputs["mfcc"].dtype == np.float32
     assert whole.labels is not None
     assert (whole.labels.min(), whole.labels.max()) == (1, 11)
+
+
+def test_a_member_that_is_no_input_is_named_for_what_it_is(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=X, weights=np.ones(7, np.float32))
+    with pytest.raises(DataError, match="'weights' is not one of the model's inputs") as refusal:
+        samples(tmp_path, IMAGE)
+    assert "x:Nx3x4x4" in refusal.value.hints[1]

@@ -96,7 +96,7 @@ def test_whole_numbers_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize(
     ("shape", "got", "hint"),
     [
-        ((2, 4, 5, 3), "4x5x3", "channels first"),
+        ((2, 4, 5, 3), "4x5x3", "channels last: --layout nhwc"),
         ((2, 3, 4, 6), "3x4x6", "prepare the data as in training"),
         ((3, 4, 5), "4x5", "axis 0 of the data counts samples"),
         ((2, 1, 3, 4, 5), "1x3x4x5", "one axis too many"),
@@ -114,7 +114,7 @@ def test_another_shape_is_refused_with_what_may_be_the_reason(shape: tuple[int, 
 def test_a_model_that_takes_channels_last_is_named() -> None:
     with pytest.raises(DataError) as refusal:
         conforming(samples(image=image()), [TensorSpec("image", "float32", ("N", 4, 5, 3))])
-    assert "--layout nhwc" in refusal.value.hints[0]
+    assert "--layout nchw" in refusal.value.hints[0]
 
 
 def test_without_a_batch_axis_each_row_has_the_whole_shape() -> None:

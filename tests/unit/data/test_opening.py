@@ -74,7 +74,7 @@ def test_a_missing_path_is_met_with_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no data at") as refusal:
         open_source(tmp_path / "calb", preprocessing=RAW)
     assert refusal.value.code == "QK2231"
-    assert refusal.value.hints == ("did you mean 'calib'?",)
+    assert refusal.value.hints == ("did you mean 'calib'?", "check the path")
 
 
 def test_mixed_kinds_are_refused(tmp_path: Path) -> None:

@@ -78,3 +78,19 @@ def test_a_selection_reads_like_the_command_line() -> None:
     assert str(Selection(shard=(2, 3), max_samples=5)) == "--max-samples 5 --shard 2/3"
     assert str(Selection(sample_fraction=0.25)) == "--sample-fraction 0.25"
     assert str(Selection()) == "every sample"
+
+
+def test_what_is_excluded_is_never_chosen() -> None:
+    names = [f"{label}/{number}.png" for label in "ab" for number in range(5)]
+    chosen = Selection(max_samples=9, exclude=("a/*", "b/4.png")).positions(names)
+    assert [names[position] for position in chosen] == [f"b/{number}.png" for number in range(4)]
+
+
+def test_a_name_with_brackets_is_excluded_as_it_is() -> None:
+    assert Selection(exclude=("x[1].png",)).positions(["x1.png", "x[1].png"]) == ()
+
+
+def test_excluding_what_is_not_there_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match=r"no sample is called 'b\.pgn'") as refusal:
+        Selection(exclude=("b.pgn",)).positions(["a.png", "b.png"])
+    assert refusal.value.hints[0] == "did you mean 'b.png'?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,15 @@ def test_a_path_that_exists_is_never_a_pattern(tmp_path: Path) -> None:
     assert expanded(str(odd)) == [odd]
 
 
-def test_a_range_without_end_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"\{0\.\.99999999999\} stands for more than 1000000 paths"):
-        expanded("x-{0..99999999999}.tar")
+@pytest.mark.parametrize(
+    ("pattern", "most"),
+    [("x-{0..99999999999}.tar", 100_000), ("{1..9999}/{1..9999}.npz", 100_000), ("{1..20000}/*.npz", 10_000)],
+)
+def test_more_paths_than_anybody_has_are_refused(pattern: str, most: int) -> None:
+    with pytest.raises(UsageError, match=f"{re.escape(pattern)}' stands for more than {most} paths"):
+        expanded(pattern)
+
+
+def test_a_pattern_may_be_longer_than_a_file_name() -> None:
+    names = ",".join(f"part{number}" for number in range(10_000))
+    assert len(expanded(f"{{{names}}}.npz")) == 10_000

@@ -24,7 +24,9 @@ def test_every_placed_activation_is_found_in_graph_order() -> None:
     assert {own.tensor for own in found} == placed
     order = ["x", "h", "m", "y"]
     assert [own.tensor for own in found] == [name for name in order if name in placed]
-    assert found[0].operator == ""
+    assert (found[0].operator, found[0].node) == ("", "")
+    nodes = {node.name or node.output[0] for node in model.proto.graph.node}
+    assert all(own.node in nodes for own in found[1:])
     assert all(own.parameters.scale > 0 for own in found)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from quantkit.core.errors import ExitCode, ModelError, SetupError
 from quantkit.graph.editing import draft
 from quantkit.graph.loading import reading
-from quantkit.graph.loading.reading import parsed, read_proto
+from quantkit.graph.loading.reading import is_plan, parsed, read_proto
 
 RELU = onnx.parser.parse_model(
     '<ir_version: 8, opset_import: ["": 13]> g (float[N] x) => (float[N] y) { y = Relu(x) }'
@@ -26,6 +26,28 @@ def test_a_model_is_read(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(RELU)
     assert read_proto(path).SerializeToString() == RELU
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "wanted"),
+    [
+        ("net.plan", None, True),
+        ("net.ENGINE", b"", True),
+        ("net.trt", RELU, True),
+        ("net.onnx", b"ftrt\0\0", True),
+        ("net", b"ptrt\0\0", True),
+        ("net.onnx", RELU, False),
+        ("net.onnx", b"", False),
+        ("none.onnx", None, False),
+        ("a\0b", None, False),
+    ],
+)
+def test_a_plan_is_known_by_its_suffix_or_its_first_bytes(
+    tmp_path: Path, *, name: str, content: bytes | None, wanted: bool
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert is_plan(tmp_path / name) == wanted
 
 
 def test_a_missing_file_is_named_with_the_one_that_was_meant(tmp_path: Path) -> None:
