@@ -10,6 +10,7 @@ from typing import Any
 
 from quantkit.core.errors import ArtifactError
 from quantkit.core.files import readable, write_whole
+from quantkit.core.json_values import MALFORMED, count, decoded, entries, real, text, texts, truth
 from quantkit.core.notebook import html_table
 from quantkit.core.ranges import Range
 
@@ -102,26 +103,29 @@ class Calibration:
             ArtifactError: not a calibration, another schema, or a range that no calibration has.
         """
         with readable(Path(path)):
-            text = Path(path).read_bytes()
+            content = Path(path).read_bytes()
         try:
-            return cls.from_json(text)
+            return cls.from_json(content)
         except ArtifactError as refusal:
             raise refusal.located(str(path)) from refusal.__cause__
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Calibration:
+    def from_json(cls, content: str | bytes) -> Calibration:
         """The calibration that `to_json` wrote."""
         try:
-            document = json.loads(text)
+            document = decoded(content)
             if document["schema"] != SCHEMA:
                 raise _refused(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
-            return cls(
-                rule=str(document["rule"]),
-                symmetric=bool(document["symmetric"]),
-                tensors={str(name): _tensor_from_json(entry) for name, entry in document["tensors"].items()},
-                provenance=Provenance(**document["provenance"]),
+            found = cls(
+                rule=text(document["rule"]),
+                symmetric=truth(document["symmetric"]),
+                tensors={name: _tensor_from_json(entry) for name, entry in document["tensors"].items()},
+                provenance=provenance_from(document["provenance"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
+            # Half of a surrogate pair, which no tensor's name holds, could not be written again.
+            found.to_json().encode()
+            return found
+        except MALFORMED as reason:
             raise _refused(f"{type(reason).__name__}: {reason}") from reason
 
     def __repr__(self) -> str:
@@ -151,11 +155,29 @@ def _tensor_from_json(entry: Mapping[str, Any]) -> TensorCalibration:
     return TensorCalibration(
         range=_range_from_json(entry["range"]),
         observed=_range_from_json(entry["observed"]),
-        rule=str(entry["rule"]),
-        clipped=float(entry["clipped"]),
-        clipped_energy=float(entry["clipped_energy"]),
-        notes=tuple(str(note) for note in entry["notes"]),
+        rule=text(entry["rule"]),
+        clipped=_share(entry["clipped"]),
+        clipped_energy=_share(entry["clipped_energy"]),
+        notes=tuple(text(note) for note in entries(entry["notes"])),
     )
+
+
+def provenance_from(document: Mapping[str, Any]) -> Provenance:
+    """What `dataclasses.asdict` made of a provenance, read back. Raises one of `MALFORMED` on damage."""
+    return Provenance(
+        model=text(document["model"]),
+        samples=count(document["samples"]),
+        samples_digest=text(document["samples_digest"]),
+        preprocessing=text(document["preprocessing"]),
+        environment=texts(document["environment"]),
+        synthetic=truth(document["synthetic"]),
+    )
+
+
+def _share(value: Any) -> float:
+    if not 0 <= real(value) <= 1:
+        raise _refused(f"a share of {value} is none")
+    return real(value)
 
 
 # Beyond float32 nothing was ever observed: such a bound was edited by hand or damaged.
@@ -163,7 +185,7 @@ _LARGEST = 3.4028235e38
 
 
 def _range_from_json(ends: Any) -> Range:
-    low, high = (float(end) for end in ends)
+    low, high = (real(end) for end in entries(ends))
     if not -_LARGEST <= low <= 0 <= high <= _LARGEST:
         raise _refused(f"a range of {low} to {high} is not one that calibration writes")
     return Range(low, high)

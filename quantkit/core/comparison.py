@@ -12,6 +12,9 @@ from quantkit.core.arrays import Array, Counts
 from quantkit.core.errors import UsageError
 from quantkit.core.notebook import html_table
 
+DOUBTFUL = "doubtful: "
+"""How a note begins that has to be read before any figure of accuracy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -40,7 +43,7 @@ class MetricSummary:
         interval: around the candidate's value, where the reference has none.
         unit: ``"share"`` (0…1), ``"dB"`` or ``""``.
         higher_is_better: the direction.
-        title: what tables call it, such as ``"top-1"``; the plug-in's name where it is empty.
+        title: what tables call it, such as ``"mAP"``; the plug-in's name where it is empty.
         facts: further figures, such as ``{"regressed": 3, "fixed": 1, "p_value": 0.6}``.
     """
 
@@ -78,10 +81,44 @@ class NodeCoverage:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineLayers:
+    """What a built engine consists of, which is other steps than its model's nodes.
+
+    Args:
+        by_precision: ``"int8"``, ``"fp16"``, ``"fp32"``, another one, or ``"unknown"`` → layers that compute in it.
+        reformats: layers that only convert a tensor's type or layout.
+        unscaled: tensor without a scale → ``"constant"``, ``"not float"``, ``"unused"``, ``"fused"``, ``"joined"`` or
+            ``"missing"``; ``None`` for an engine that has its scales in its model's Q/DQ pairs, or needs none.
+    """
+
+    by_precision: Mapping[str, int]
+    reformats: int
+    unscaled: Mapping[str, str] | None = None
+
+    @property
+    def is_floating(self) -> bool:
+        """Whether nothing of it is in integers, nor was meant to be, as in an FP16 engine."""
+        return self.unscaled is None and "int8" not in self.by_precision
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The tensors for want of whose scale a layer is computed in floats."""
+        return tuple(name for name, why in (self.unscaled or {}).items() if why == "missing")
+
+    def __str__(self) -> str:
+        shown = [f"{number} {precision}" for precision, number in sorted(self.by_precision.items())]
+        return ", ".join([*shown, f"{self.reformats} reformats"])
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
-    """Which of a model's quantizable nodes an engine executes in integers, found in its optimized graph."""
+    """Which of a model's quantizable nodes an engine executes in integers, found in its optimized graph.
+
+    `engine` says what a runtime that builds engines made of the whole model.
+    """
 
     nodes: tuple[NodeCoverage, ...]
+    engine: EngineLayers | None = None
 
     @property
     def integer(self) -> int:
@@ -110,6 +147,21 @@ class Subject:
     latency: Latency | None = None
     coverage: Coverage | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How far a model differs from itself when it is run twice on the same samples.
+
+    Args:
+        samples: how many.
+        changed: how many of them got another output, in any bit.
+        floors: metric → the difference that this alone can make: for right and wrong, the share of samples that flip.
+    """
+
+    samples: int
+    changed: int
+    floors: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,6 +205,7 @@ class Comparison:
         environment: versions, threads, instruction set.
         data: what was evaluated: source, digest over samples, preprocessing.
         notes: warnings that every rendering shows.
+        noise: model → how far it differs from itself, where that was asked for.
     """
 
     reference: Subject
@@ -162,6 +215,7 @@ class Comparison:
     environment: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    noise: Mapping[str, Noise] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuses two models of one name, which no table and no file could tell apart."""
@@ -176,6 +230,7 @@ class Comparison:
             isinstance(other, Comparison)
             and (self.reference, self.candidates, self.samples) == (other.reference, other.candidates, other.samples)
             and (self.environment, self.data, self.notes) == (other.environment, other.data, other.notes)
+            and self.noise == other.noise
             and _same(self.labels, other.labels)
         )
 

@@ -68,6 +68,12 @@ class QuantkitError(Exception):
             self.where = where
         return self
 
+    def within(self, file: str) -> QuantkitError:
+        """The same error with the file that holds the place it concerns, for a stage that knows the file."""
+        if self.where is None or file not in self.where:
+            self.where = file if self.where is None else f"{file}, {self.where}"
+        return self
+
     def __str__(self) -> str:
         lines = [f"error[{self.code}]: {self.title}"]
         if self.where:
@@ -120,6 +126,10 @@ class SetupError(QuantkitError):
     """A package, a device, a permission or disk space is missing: QK4xxx."""
 
     exit_code = ExitCode.ENVIRONMENT
+
+
+class OutOfMemoryError(SetupError):
+    """The memory of the machine, or of its GPU, does not hold a batch: QK4022, QK4151."""
 
 
 class GateError(QuantkitError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from quantkit.core.arrays import Doubles
 from quantkit.core.calibration import Calibration
 from quantkit.core.layer_errors import LayerErrors
+from quantkit.core.sensitivity import Sensitivity
 from quantkit.core.statistics import Statistics
 from quantkit.core.verdict import Judgement
 
@@ -34,12 +35,14 @@ class Spread:
         operator: what it is multiplied by.
         channels: how many.
         quantiles: smallest, lower quartile, median, upper quartile, largest; the last is 1 unless all are 0.
+        is_depthwise: each channel is a filter of its own, so that none evens out another's rounding.
     """
 
     tensor: str
     operator: str
     channels: int
     quantiles: tuple[float, float, float, float, float]
+    is_depthwise: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,16 +53,20 @@ class Evidence:
         judgement: the verdicts on the run.
         statistics: histograms of the activations.
         calibrations: candidate → the ranges it was made with.
+        alternatives: rule → the ranges that it would choose, for rules that no candidate was made by.
         layers: candidate → its error layer by layer.
         curves: tensor → rule → what the rule minimizes, for symmetric thresholds.
         weights: how unequal the channels of each weight are.
         pictures: sample → a small JPEG.
+        sensitivity: what each layer costs, and what leaving some of them in FP32 gives back.
     """
 
     judgement: Judgement | None = None
     statistics: Statistics | None = None
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    alternatives: Mapping[str, Calibration] = field(default_factory=dict)
     layers: Mapping[str, LayerErrors] = field(default_factory=dict)
     curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     weights: tuple[Spread, ...] = ()
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    sensitivity: Sensitivity | None = None

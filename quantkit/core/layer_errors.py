@@ -27,6 +27,7 @@ class LayerError:
         accumulated_db: of the INT8 model's values against the FP32 model's: with everything before it quantized.
         output_db: of the FP32 model's outputs when this tensor alone is quantized, weights left as they are;
             ``None`` where it was not measured.
+        node: which node computes it, as a comparison's coverage calls it; empty for a model input.
     """
 
     tensor: str
@@ -34,6 +35,7 @@ class LayerError:
     isolated_db: float
     accumulated_db: float
     output_db: float | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _layer(entry: Mapping[str, Any]) -> LayerError:
         isolated_db=real(entry["isolated_db"]),
         accumulated_db=real(entry["accumulated_db"]),
         output_db=None if entry["output_db"] is None else real(entry["output_db"]),
+        node=text(entry["node"]),
     )
 
 

@@ -48,7 +48,9 @@ def requests(text: str) -> tuple[Request, ...]:
         if option:
             _add(found, *option)
     if not found:
-        raise UsageError("QK1053", f"{text!r} names nothing")
+        raise UsageError(
+            "QK1053", f"{text!r} names nothing", hints=["write NAME:KEY=VALUE, and commas between several"]
+        )
     return tuple(Request(name, options) for name, options in found)
 
 
@@ -68,7 +70,9 @@ def _add(found: list[tuple[str, dict[str, str]]], key: str, value: str) -> None:
     name, options = found[-1]
     key = key.replace("_", "-")
     if key in options:
-        raise UsageError("QK1053", f"{name} is given {key} twice")
+        raise UsageError(
+            "QK1053", f"{name} is given {key} twice", hints=["write NAME:KEY=VALUE, and commas between several"]
+        )
     options[key] = value
 
 
@@ -171,4 +175,8 @@ def _value(plugin: str, key: str, text: str, known: Mapping[str, Any]) -> Any:
     try:
         return read(text)
     except (ValueError, KeyError):
-        raise UsageError("QK1053", f"{plugin}: {key}={text} is not {what}") from None
+        raise UsageError(
+            "QK1053",
+            f"{plugin}: {key}={text} is not {what}",
+            hints=["write NAME:KEY=VALUE, and commas between several"],
+        ) from None

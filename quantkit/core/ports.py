@@ -34,6 +34,11 @@ class Samples:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def part(self, rows: slice) -> Samples:
+        """Some of them, in their order; the arrays are views."""
+        labels = None if self.labels is None else self.labels[rows]
+        return Samples({name: values[rows] for name, values in self.inputs.items()}, self.ids[rows], labels)
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
         return f"Samples({len(self)}: {shapes})"

@@ -31,7 +31,11 @@ class Range:
         lows, highs = (np.asarray(np.add(end, 0.0, dtype=np.float64)) for end in (low, high))
         # NaN fails every comparison, so it is refused here as well.
         if lows.shape != highs.shape or not np.all((lows <= highs) & np.isfinite(lows) & np.isfinite(highs)):
-            raise DataError("QK2301", f"a range must be finite and not inverted, got {low} to {high}")
+            raise DataError(
+                "QK2301",
+                f"a range must be finite and not inverted, got {low} to {high}",
+                hints=["look for NaN or infinity in the values"],
+            )
         object.__setattr__(self, "low", lows)
         object.__setattr__(self, "high", highs)
 

@@ -21,7 +21,7 @@ from quantkit.core.arrays import Array, Counts
 from quantkit.core.artifact import Artifact
 from quantkit.core.comparison import Comparison
 from quantkit.core.errors import ArtifactError, UsageError
-from quantkit.core.files import readable, write_whole
+from quantkit.core.files import named, readable, replacing_named, write_whole
 from quantkit.core.json_values import MALFORMED, decoded, encoded, real, text, truth, whole
 from quantkit.core.run_document import Shape
 
@@ -43,13 +43,22 @@ def rows_beside(run: Path) -> Path:
 
 
 def save(comparison: Comparison, path: Path | str) -> tuple[Artifact, Artifact]:
-    """Writes both files, each atomically; equal comparisons are equal bytes. Returns the run and its rows."""
+    """Writes both files, or neither; equal comparisons are equal bytes. Returns the run and its rows."""
     run = Path(path)
     rows = rows_beside(run)
-    rows_digest = write_whole(rows, _rows_written(comparison).encode("ascii"))
-    document = run_document.written(comparison) | {"rows": {"file": rows.name, "sha256": rows_digest}}
-    digest = write_whole(run, f"{encoded(document, indent=1)}\n".encode("ascii"))
+    with replacing_named(rows, _rows_named_by(run)):
+        rows_digest = write_whole(rows, _rows_written(comparison).encode("ascii"))
+        document = run_document.written(comparison) | {"rows": {"file": rows.name, "sha256": rows_digest}}
+        digest = write_whole(run, f"{encoded(document, indent=1)}\n".encode("ascii"))
     return Artifact(run, "run", digest), Artifact(rows, "samples", rows_digest)
+
+
+def _rows_named_by(run: Path) -> str | None:
+    """The digest of the rows of the run that is there, if there is one."""
+    try:
+        return text(decoded(run.read_bytes())["rows"]["sha256"])
+    except (OSError, *MALFORMED):
+        return None
 
 
 def load(path: Path | str) -> Comparison:
@@ -88,7 +97,7 @@ def _rows_path(run: Path, name: str) -> Path:
 
 def _with_rows(bare: Comparison, shape: Shape, path: Path, digest: str) -> Comparison:
     with readable(path):
-        content = path.read_bytes()
+        content = named(path, digest).read_bytes()
     *lines, rest = content.split(b"\n")
     if hashlib.sha256(content).hexdigest() != digest:
         # What was cut off is missing at the end. Anything else is another file.
@@ -100,7 +109,11 @@ def _with_rows(bare: Comparison, shape: Shape, path: Path, digest: str) -> Compa
     elif len(lines) != shape.samples:
         raise _strange(path, f"it has {len(lines)} lines for {shape.samples} samples")
     with _uncollected():
-        return _filled(bare, shape, [decoded(line) for line in lines])
+        # One document is read in two thirds of the time of as many as there are lines.
+        rows = decoded(b"[%b]" % b",".join(lines))
+        if len(rows) != len(lines):
+            raise ValueError(f"{len(lines)} lines hold {len(rows)} rows")
+        return _filled(bare, shape, rows)
 
 
 @contextmanager

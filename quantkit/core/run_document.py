@@ -9,10 +9,12 @@ from typing import Any
 from quantkit.core.comparison import (
     Comparison,
     Coverage,
+    EngineLayers,
     Interval,
     Latency,
     MetricSummary,
     NodeCoverage,
+    Noise,
     Outcome,
     Subject,
 )
@@ -38,8 +40,10 @@ def refused(cause: str) -> ArtifactError:
 
 def written(comparison: Comparison) -> dict[str, Any]:
     """The document; what it says beyond the comparison, such as counts, is for readers without quantkit."""
+    noise = {name: asdict(found) for name, found in comparison.noise.items()}
     return {
         "schema": SCHEMA,
+        **({"noise": noise} if noise else {}),
         "reference": _from_subject(comparison.reference),
         "candidates": [_from_outcome(outcome) for outcome in comparison.candidates],
         "samples": {"count": len(comparison.samples), "labelled": comparison.labels is not None},
@@ -61,6 +65,8 @@ def _from_subject(subject: Subject) -> dict[str, Any]:
     document = asdict(subject)
     if subject.coverage is not None:
         document["coverage"] |= {"integer": subject.coverage.integer, "total": subject.coverage.total}
+        if subject.coverage.engine is None:
+            del document["coverage"]["engine"]
     return document
 
 
@@ -81,13 +87,14 @@ def read(document: Mapping[str, Any]) -> tuple[Comparison, Shape]:
         environment=texts(document["environment"]),
         data=texts(document["data"]),
         notes=tuple(text(note) for note in entries(document["notes"])),
+        noise={name: _to_noise(entry) for name, entry in document.get("noise", {}).items()},
     )
     columns = {text(entry["subject"]["name"]): texts(entry["columns"]) for entry in candidates}
     return comparison, Shape(count(samples["count"]), truth(samples["labelled"]), columns)
 
 
 def _to_outcome(entry: Mapping[str, Any]) -> Outcome:
-    return Outcome(_to_subject(entry["subject"]), tuple(_to_metric(metric) for metric in entries(entry["metrics"])), {})
+    return Outcome(_to_subject(entry["subject"]), tuple(to_metric(metric) for metric in entries(entry["metrics"])), {})
 
 
 def _to_subject(entry: Mapping[str, Any]) -> Subject:
@@ -97,13 +104,14 @@ def _to_subject(entry: Mapping[str, Any]) -> Subject:
         path=text(entry["path"]),
         digest=text(entry["digest"]),
         size_bytes=count(entry["size_bytes"]),
-        latency=None if latency is None else _to_latency(latency),
-        coverage=None if coverage is None else Coverage(tuple(_to_node(node) for node in entries(coverage["nodes"]))),
+        latency=None if latency is None else to_latency(latency),
+        coverage=None if coverage is None else _to_coverage(coverage),
         provenance=texts(entry["provenance"]),
     )
 
 
-def _to_latency(entry: Mapping[str, Any]) -> Latency:
+def to_latency(entry: Mapping[str, Any]) -> Latency:
+    """A latency of the document; raises one of `MALFORMED` on damage."""
     return Latency(
         p50_ms=real(entry["p50_ms"]),
         p90_ms=real(entry["p90_ms"]),
@@ -113,11 +121,32 @@ def _to_latency(entry: Mapping[str, Any]) -> Latency:
     )
 
 
+def _to_coverage(entry: Mapping[str, Any]) -> Coverage:
+    engine = entry.get("engine")
+    nodes = tuple(_to_node(node) for node in entries(entry["nodes"]))
+    return Coverage(nodes, None if engine is None else _to_engine(engine))
+
+
+def _to_engine(entry: Mapping[str, Any]) -> EngineLayers:
+    unscaled = entry["unscaled"]
+    return EngineLayers(
+        by_precision={name: count(layers) for name, layers in entry["by_precision"].items()},
+        reformats=count(entry["reformats"]),
+        unscaled=None if unscaled is None else texts(unscaled),
+    )
+
+
 def _to_node(entry: Mapping[str, Any]) -> NodeCoverage:
     return NodeCoverage(**{name: text(entry[name]) for name in ("node", "operator", "precision", "reason")})
 
 
-def _to_metric(entry: Mapping[str, Any]) -> MetricSummary:
+def _to_noise(entry: Mapping[str, Any]) -> Noise:
+    floors = {metric: real(floor) for metric, floor in entry["floors"].items()}
+    return Noise(count(entry["samples"]), count(entry["changed"]), floors)
+
+
+def to_metric(entry: Mapping[str, Any]) -> MetricSummary:
+    """A metric of the document; raises one of `MALFORMED` on damage."""
     return MetricSummary(
         metric=text(entry["metric"]),
         samples=count(entry["samples"]),

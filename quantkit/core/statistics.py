@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from typing import NamedTuple
 
@@ -84,6 +84,7 @@ class Statistics:
         channels: tensor name → per-channel extrema, for the tensors that were asked for.
         environment: versions, threads, instruction set, as recorded; never compared.
         first_nonfinite: tensor name → name of the first sample that gave NaN or infinity, in ``report`` mode.
+        parts: the shards that are in it, as ``"1/4"``; empty when the data was not taken apart, or is whole again.
     """
 
     fingerprint: Fingerprint
@@ -92,6 +93,7 @@ class Statistics:
     channels: Mapping[str, ChannelExtrema] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     first_nonfinite: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Keeps samples and tensors in sorted order, so that equal content is equal bytes."""
@@ -114,7 +116,17 @@ class Statistics:
             channels={name: c.merge(other.channels[name]) for name, c in self.channels.items()},
             environment=_agreed(self.environment, other.environment),
             first_nonfinite=_first(self.first_nonfinite, other.first_nonfinite),
+            parts=_whole({*self.parts, *other.parts}),
         )
+
+    def as_part(self, number: int, count: int) -> Statistics:
+        """The same, as shard `number` of `count`."""
+        return replace(self, parts=_whole({f"{number}/{count}"}))
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The shards that belong to those that are in it and are not."""
+        return _absent(self.parts)
 
     def _refuse_strangers(self, other: Statistics) -> None:
         differences = self.fingerprint.differences(other.fingerprint)
@@ -150,6 +162,38 @@ class Statistics:
 def merged(parts: Iterable[Statistics]) -> Statistics:
     """All `parts` as one; the order does not matter."""
     return reduce(Statistics.merge, parts)
+
+
+def _whole(parts: Collection[str]) -> tuple[str, ...]:
+    """The shards in order; nothing when they are all there."""
+    return tuple(sorted(parts, key=_place)) if _absent(parts) else ()
+
+
+def _absent(parts: Collection[str]) -> tuple[str, ...]:
+    """
+    >>> _absent(["2/3"])
+    ('1/3', '3/3')
+    """
+    counts = {count for _, count in map(_place, parts)}
+    every = [f"{number}/{count}" for count in sorted(counts) for number in range(1, count + 1)]
+    return tuple(part for part in every if part not in parts)
+
+
+def _place(part: str) -> tuple[int, int]:
+    number, _, count = part.partition("/")
+    return int(number), int(count)
+
+
+_MOST_NAMED = 5
+
+
+def incomplete(absent: Sequence[str]) -> str:
+    """What is wrong with statistics that lack shards."""
+    more = f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
+    return (
+        f"the statistics are of a part of the data: shard {', '.join(absent[:_MOST_NAMED])}{more} "
+        f"{'is' if len(absent) == 1 else 'are'} missing, and so may be the largest values"
+    )
 
 
 def _agreed(mine: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:

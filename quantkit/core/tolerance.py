@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quantkit.core.errors import UsageError
 
+_UNITS = ("pp", "%", "dB", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """How much worse is still good enough; `unit` is ``"pp"``, percentage points of a share, or the metric's own."""
+    """How much worse is still good enough.
+
+    Args:
+        size: how much.
+        unit: ``"pp"``, percentage points of a share; ``"%"``, hundredths of the reference's value; or the metric's own.
+    """
 
     size: float
     unit: str = ""
@@ -18,18 +26,54 @@ class Drop:
     def __str__(self) -> str:
         return f"{self.size:g}{self.unit}"
 
-    def within(self, unit: str, metric: str) -> float:
-        """The size in the unit of a metric.
+    @classmethod
+    def parsed(cls, text: str) -> Drop:
+        """The other way round.
+
+        >>> Drop.parsed("1pp"), Drop.parsed("0.25")
+        (Drop(size=1.0, unit='pp'), Drop(size=0.25, unit=''))
 
         Raises:
-            UsageError: it was given in another unit.
+            ValueError: it is no number, not a finite one, or below 0.
         """
+        unit = next(unit for unit in _UNITS if text.endswith(unit))
+        try:
+            size = float(text.removesuffix(unit))
+        except ValueError:
+            raise ValueError("holds no number") from None
+        if not math.isfinite(size):
+            raise ValueError("holds no finite number")
+        if size < 0:
+            raise ValueError("must be at least 0")
+        return cls(size, unit)
+
+    def within(self, unit: str, metric: str, reference: float) -> float:
+        """The size in the unit of a metric, of which the reference has this value.
+
+        >>> Drop(1, "pp").within("share", "top1", 0.76), Drop(1, "%").within("share", "top1", 0.76)
+        (0.01, 0.0076)
+
+        Raises:
+            UsageError: it was given in another unit, or in none for a share: 0.5 may be meant as half a point.
+        """
+        if self.unit == "%":
+            return self.size / 100 * abs(reference)
         if self.unit == "pp" and unit == "share":
             return self.size / 100
-        if self.unit not in ("", unit) or (unit == "share" and self.size > 1):
+        if unit == "share" and not self.unit:
+            title, hints = f"a drop of {self} in {metric} has no unit", self._spelled_out(metric)
+            raise UsageError("QK6007", title, hints=hints)
+        if self.unit not in ("", unit):
             wanted = "points, such as 1pp" if unit == "share" else f"the unit of {metric}: {unit or 'none'}"
             raise UsageError("QK6007", f"a drop of {self} in {metric} is not understood", hints=[f"give {wanted}"])
         return self.size
+
+    def _spelled_out(self, metric: str) -> list[str]:
+        points = self.size if self.size >= 1 else 100 * self.size
+        return [
+            f"{metric}={points:g}pp for percentage points",
+            f"{metric}={points:g}% for hundredths of the reference's value",
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +109,7 @@ class Tolerance:
                 raise UsageError("QK6007", title, hints=[f"--max-drop {metric}=VALUE"])
             limits.append((1 - self.min_ratio) * (reference if higher_is_better else 1 - reference))
         if self.max_drop is not None:
-            limits.append(self.max_drop.within(unit, metric))
+            limits.append(self.max_drop.within(unit, metric, reference))
         return min(limits)
 
     def __str__(self) -> str:

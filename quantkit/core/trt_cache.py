@@ -141,7 +141,12 @@ class TensorrtCache:
             raise ArtifactError("QK3262", "a calibration cache without a single scale", hints=["calibrate again"])
         for name, scale in self.scales.items():
             if reason := unwritable(name):
-                raise ArtifactError("QK3266", f"no calibration cache can hold a tensor called {name!r}", cause=reason)
+                raise ArtifactError(
+                    "QK3266",
+                    f"no calibration cache can hold a tensor called {name!r}",
+                    cause=reason,
+                    hints=["rename the tensor in the model"],
+                )
             if scale != 0 and (reason := unusable(scale)):
                 title = f"tensor {shortened(name, 120)!r}: {scale:.6g} is no scale to quantize with"
                 hints = ["calibrate again, with a rule that does not let one huge value set the scale"]

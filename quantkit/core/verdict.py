@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from quantkit.core.comparison import Comparison, Interval
+from quantkit.core.notebook import html_table
 
 
 class Verdict(Enum):
@@ -93,7 +94,24 @@ class Judgement:
             return Verdict.FAIL
         return Verdict.PASS if counted and set(counted) == {Verdict.PASS} else Verdict.INCONCLUSIVE
 
+    def _repr_html_(self) -> str:
+        header = ["", "check", "reference", "now", "limit", "why"]
+        rows = [
+            [
+                str(check.verdict),
+                check.name,
+                *map(_shown, (check.reference, check.candidate, check.limit)),
+                check.reason,
+            ]
+            for check in self.checks
+        ]
+        return html_table(f"{self.verdict} on {len(self.comparison.samples)} samples", header, rows)
+
     @property
     def warnings(self) -> tuple[Check, ...]:
         """Failures that decide nothing."""
         return tuple(check for check in self.checks if check.advisory and check.verdict is Verdict.FAIL)
+
+
+def _shown(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:.5g}"

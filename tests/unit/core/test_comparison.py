@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quantkit.core.comparison import Comparison, Coverage, Subject
+from quantkit.core.comparison import Comparison, Coverage, EngineLayers, Subject
 from quantkit.core.errors import UsageError
 from tests.fake_comparison import comparison
 
@@ -38,6 +38,21 @@ def test_a_candidate_without_metrics_still_has_a_repr() -> None:
 
 def test_coverage_of_a_model_without_nodes_is_nothing() -> None:
     assert (Coverage(()).share, Coverage(()).total) == (0.0, 0)
+
+
+def test_layers_of_an_engine_are_told_in_a_line_and_only_what_nothing_excuses_is_missing() -> None:
+    layers = EngineLayers({"int8": 14, "fp16": 1}, 8, {"shape": "not float", "a": "missing", "c": "fused"})
+    assert str(layers) == "1 fp16, 14 int8, 8 reformats"
+    assert layers.missing == ("a",)
+    assert not layers.is_floating
+
+
+def test_an_engine_in_floats_lacks_no_scales() -> None:
+    layers = EngineLayers({"fp16": 3}, 0)
+    assert layers.is_floating
+    assert layers.missing == ()
+    # This one was to be in integers.
+    assert not EngineLayers({"fp16": 3}, 0, {}).is_floating
 
 
 def test_a_metric_is_found_by_name() -> None:

@@ -12,7 +12,7 @@ from quantkit.core.errors import ArtifactError
 from quantkit.core.layer_errors import LayerError, LayerErrors, load, save
 
 FOUND = LayerErrors(
-    "aa", "bb", 8, 4, (LayerError("x", "", math.inf, math.inf), LayerError("y", "Conv", 31.25, -math.inf, 40.5))
+    "aa", "bb", 8, 4, (LayerError("x", "", math.inf, math.inf), LayerError("y", "Conv", 31.25, -math.inf, 40.5, "conv"))
 )
 
 

@@ -13,6 +13,7 @@ from quantkit.core.layer_errors import LayerError, LayerErrors
 from quantkit.core.notebook import html_table
 from quantkit.core.ranges import Range
 from quantkit.core.statistics import Fingerprint, Statistics
+from quantkit.core.verdict import Check, Judgement, Verdict
 from tests.fake_comparison import comparison
 from tests.histograms import counted
 
@@ -27,12 +28,13 @@ TENSOR = TensorCalibration(Range(0.0, 1.0), Range(0.0, 2.0), "max")
         replace(comparison(), reference=replace(comparison().reference, name=NAME)),
         Calibration("max", True, {NAME: TENSOR}, Provenance("aa", 1, "bb")),
         Statistics(Fingerprint("aa"), {NAME: HISTOGRAM}, ()),
+        Judgement(comparison(), (Check(NAME, "top1", "FP32", Verdict.FAIL, 10, 0.5),)),
         LayerErrors("aa", "bb", 1, 0, (LayerError(NAME, "Conv", 30.0, 20.0),)),
     ],
     ids=lambda shown: type(shown).__name__,
 )
 def test_objects_are_shown_as_tables_with_every_name_escaped(
-    shown: Comparison | Calibration | Statistics | LayerErrors,
+    shown: Comparison | Calibration | Statistics | Judgement | LayerErrors,
 ) -> None:
     table = shown._repr_html_()
     assert table.startswith("<table>")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantkit.core import run, run_document
-from quantkit.core.comparison import Comparison, Interval
+from quantkit.core.comparison import Comparison, Coverage, EngineLayers, Interval, NodeCoverage
 from quantkit.core.errors import ArtifactError, QuantkitError
 from quantkit.core.json_values import encoded
 from tests.fake_comparison import comparison
@@ -43,6 +43,16 @@ def test_a_saved_run_is_read_back_as_it_was(tmp_path: Path) -> None:
     document, rows = run.save(whole, tmp_path / "run.json")
     assert run.load(tmp_path / "run.json") == whole
     assert (document.kind, rows.kind, rows.path.name) == ("run", "samples", "samples.jsonl")
+
+
+@pytest.mark.parametrize("unscaled", [None, {}, {"x": "missing"}], ids=["in the model", "none", "one"])
+def test_the_layers_of_an_engine_are_read_back(tmp_path: Path, unscaled: dict[str, str] | None) -> None:
+    found = small()
+    layers = EngineLayers({"int8": 3, "fp16": 1}, 2, unscaled)
+    coverage = Coverage((NodeCoverage("conv", "Conv", "int8"),), layers)
+    outcome = replace(found.candidates[0], subject=replace(found.candidates[0].subject, coverage=coverage))
+    run.save(replace(found, candidates=(outcome,)), tmp_path / "run.json")
+    assert run.load(tmp_path / "run.json").candidates[0].subject.coverage == coverage
 
 
 def test_equal_runs_are_equal_bytes(tmp_path: Path) -> None:

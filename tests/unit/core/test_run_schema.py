@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantkit.core import run
+from quantkit.core.comparison import Noise
 from tests.fake_comparison import comparison
 from tests.gate_runs import run as hand_made
 
@@ -24,7 +26,12 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("made", [comparison(), hand_made(100)], ids=["two candidates", "top-1 alone"])
+CHECKED = replace(hand_made(100), noise={"FP32": Noise(100, 0, {"top1": 0.0}), "int8": Noise(100, 3, {"top1": 0.01})})
+
+
+@pytest.mark.parametrize(
+    "made", [comparison(), hand_made(100), CHECKED], ids=["two candidates", "top-1 alone", "checked against itself"]
+)
 def test_a_run_is_valid_and_comes_back_as_it_was(made: Any, validator: Any, tmp_path: Path) -> None:
     run.save(made, tmp_path / "run.json")
     validator.validate(json.loads((tmp_path / "run.json").read_text()))
@@ -47,7 +54,7 @@ def test_what_the_schema_takes_quantkit_reads(
     data: st.DataObject, validator: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "run.json"
-    run.save(hand_made(3), path)
+    run.save(replace(hand_made(3), noise={"int8": Noise(3, 1, {"top1": 0.3})}), path)
     document = json.loads(path.read_text())
     *way, last = data.draw(st.sampled_from([place for place in paths(document) if place]))
     holder = document

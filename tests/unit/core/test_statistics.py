@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from quantkit.core.errors import ArtifactError
-from quantkit.core.statistics import ChannelExtrema, Fingerprint, SampleId, Statistics, merged
+from quantkit.core.statistics import ChannelExtrema, Fingerprint, SampleId, Statistics, incomplete, merged
 from tests.histograms import counted, drawn
 
 ORIGIN = Fingerprint(model="a" * 64)
@@ -85,3 +85,16 @@ def test_channel_extrema_merge_elementwise() -> None:
 
 def test_statistics_say_how_much_they_hold() -> None:
     assert repr(shard(1, 2)) == "Statistics(2 tensors from 2 samples)"
+
+
+def test_shards_know_which_of_them_are_missing() -> None:
+    first, second, third = (shard(number).as_part(number, 3) for number in (1, 2, 3))
+    some = third.merge(first)
+    assert (some.parts, some.absent) == (("1/3", "3/3"), ("2/3",))
+    assert some.merge(second).parts == ()
+    assert merged([second, third, first]) == merged([shard(1), shard(2), shard(3)])
+    assert shard(1).as_part(1, 1).parts == ()
+
+
+def test_a_long_list_of_missing_shards_is_cut() -> None:
+    assert "shard 2/9, 3/9, 4/9, 5/9, 6/9 and 3 more are missing" in incomplete(shard(1).as_part(1, 9).absent)

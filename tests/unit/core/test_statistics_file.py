@@ -36,7 +36,9 @@ WHOLE = Statistics(
 )
 
 
-@pytest.mark.parametrize("statistics", [WHOLE, Statistics(WHOLE.fingerprint, {}, ())], ids=["whole", "empty"])
+@pytest.mark.parametrize(
+    "statistics", [WHOLE, WHOLE.as_part(2, 3), Statistics(WHOLE.fingerprint, {}, ())], ids=["whole", "a shard", "empty"]
+)
 def test_what_is_saved_is_loaded(statistics: Statistics, tmp_path: Path) -> None:
     statistics_file.save(statistics, tmp_path / "saved.safetensors")
     assert statistics_file.load(tmp_path / "saved.safetensors") == statistics
@@ -176,3 +178,12 @@ def test_a_missing_array_is_refused(tmp_path: Path) -> None:
     path = edited(tmp_path / "s", lambda _, arrays: arrays.pop("extrema"))
     with pytest.raises(ArtifactError, match=r"QK323"):
         statistics_file.load(path)
+
+
+@pytest.mark.parametrize("part", ["0/3", "4/3", "1/99999999", "one/two", "1"])
+def test_a_shard_that_cannot_be_is_refused(part: str, tmp_path: Path) -> None:
+    path = tmp_path / "saved.safetensors"
+    statistics_file.save(replace(WHOLE, parts=(part,)), path)
+    with pytest.raises(ArtifactError) as refusal:
+        statistics_file.load(path)
+    assert refusal.value.where == str(path)
