@@ -8,9 +8,6 @@ from quantkit.comparison.proportions import mcnemar, minimum_detectable_drop, pa
 from quantkit.core.arrays import Array
 from quantkit.core.comparison import MetricSummary
 
-# The detectable drop rests on the normal approximation: below this many flips the exact test finds it far less often.
-ENOUGH_FLIPS = 30
-
 
 def accuracy(metric: str, title: str, reference: Array, candidate: Array) -> MetricSummary:
     """The summary of a metric whose rows say right or wrong.
@@ -25,8 +22,7 @@ def accuracy(metric: str, title: str, reference: Array, candidate: Array) -> Met
     regressed = int(np.count_nonzero(reference & ~candidate))
     fixed = int(np.count_nonzero(candidate & ~reference))
     facts = {"regressed": float(regressed), "fixed": float(fixed), "p_value": mcnemar(regressed, fixed)}
-    flips = regressed + fixed
-    detectable = minimum_detectable_drop(flips, samples) if flips >= ENOUGH_FLIPS else None
+    detectable = minimum_detectable_drop(regressed + fixed, samples)
     return MetricSummary(
         metric=metric,
         samples=samples,

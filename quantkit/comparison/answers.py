@@ -75,6 +75,8 @@ def deviations(answers: Answers) -> Mapping[str, Array]:
     for name, expected in answers.reference.items():
         found = answers.candidate[name]
         differing = (found != expected).reshape(samples, -1)
+        if expected.dtype.kind == found.dtype.kind == "f":
+            differing &= ~(np.isnan(found) & np.isnan(expected)).reshape(samples, -1)
         changed |= differing.any(axis=1)
         if found.dtype.kind == "f":
             nonfinite += (differing & ~np.isfinite(found).reshape(samples, -1)).sum(axis=1)

@@ -16,8 +16,8 @@ SEED = 0
 # then move by about a fiftieth of the interval from one seed to the next.
 _DRAWS = 100_000_000
 _FEWEST = 1_000
-# Drawn at a time, which bounds the memory: 8 MB of indices, and as much again for each column.
-_CHUNK = 1 << 20
+# Drawn at a time, which bounds the memory, and keeps indices and values in the processor's cache: 3 MB.
+_CHUNK = 1 << 18
 
 
 def resampled(
@@ -51,9 +51,18 @@ def resampled(
 
 def replicates(columns: Doubles, statistic: Callable[[Doubles], Doubles], *, seed: int = SEED) -> Doubles:
     """The statistic of every resample, float64[r]; arguments as for `resampled`."""
+    with np.errstate(invalid="ignore"):
+        return statistic(means(columns, seed=seed))
+
+
+def means(columns: Doubles, *, seed: int = SEED) -> Doubles:
+    """The means of the columns in every resample, float64[r, k] from float64[n, k].
+
+    Drawing costs more than adding up, so that many columns of the same samples are best given together.
+    """
     count = max(_FEWEST, min(RESAMPLES, _DRAWS // len(columns)))
     with np.errstate(invalid="ignore"):
-        return np.concatenate([statistic(means) for means in _means(columns, count, seed)])
+        return np.concatenate(list(_means(columns, count, seed)))
 
 
 def mean(values: Doubles, *, level: float = 0.95, seed: int = SEED) -> Interval:
@@ -70,6 +79,10 @@ def _means(columns: Doubles, count: int, seed: int) -> Iterator[Doubles]:
     generator = np.random.default_rng(seed)
     samples = len(columns)
     at_once = max(1, _CHUNK // samples)
+    contiguous = np.ascontiguousarray(columns.T)
+    values = np.empty((min(at_once, count), samples))
     for start in range(0, count, at_once):
         drawn = generator.integers(0, samples, (min(at_once, count - start), samples), dtype=np.int32)
-        yield np.stack([column[drawn].mean(axis=1) for column in columns.T], axis=1)
+        # Clipping never happens; without it NumPy would look at all indices once more and make a copy.
+        taken = (np.take(column, drawn, out=values[: len(drawn)], mode="clip") for column in contiguous)
+        yield np.stack([resample.mean(axis=1) for resample in taken], axis=1)

@@ -56,6 +56,7 @@ def compared(
     metrics: Mapping[str, Metric] | None = None,
     *,
     progress: Progress | None = None,
+    allow_undefined: bool = False,
 ) -> Evaluation:
     """Runs every engine on every batch of `source` once; memory beside the rows does not grow.
 
@@ -65,6 +66,7 @@ def compared(
         source: the samples.
         metrics: name → metric; each has to apply. `None` takes every one that does, and notes which do not.
         progress: told how many samples are done, after each batch.
+        allow_undefined: go on where the reference answers NaN.
 
     Raises:
         TooLittleError: no samples, or no metric applies.
@@ -76,7 +78,8 @@ def compared(
     for samples in source:
         # Copied, as the reference may be one of the candidates, whose next answer takes the place of this one.
         answered = {name: values.copy() for name, values in reference.run(samples.inputs).items()}
-        refuse_undefined(answered, samples)
+        if not allow_undefined:
+            refuse_undefined(answered, samples)
         expected = ledger.opened(samples, answered)
         for name, engine in candidates.items():
             found = matching(expected, engine.run(samples.inputs), len(samples), name)
@@ -146,7 +149,12 @@ class _Ledger:
             raise TooLittleError("QK5001", "0 samples to compare the models on", hints=["look at --data"])
         if not self._metrics:
             reasons = notes_on({}, None, obstacles=self._obstacles, undivided=self._undivided)
-            raise TooLittleError("QK5002", "no metric applies to these outputs", cause="; ".join(reasons))
+            raise TooLittleError(
+                "QK5002",
+                "no metric applies to these outputs",
+                cause="; ".join(reasons),
+                hints=["name metrics, with their options, by --metric"],
+            )
 
     def _joined(self, batches: Mapping[str, list[Mapping[str, Array]]]) -> dict[str, Array]:
         """All batches' columns of the metrics that applied throughout."""

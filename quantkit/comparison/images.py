@@ -39,9 +39,15 @@ class Images:
 
     def __post_init__(self) -> None:
         if not 0 < self.peak < float("inf"):
-            raise UsageError("QK1053", f"peak={self.peak:g} is not the largest value of a pixel: write 1 or 255")
+            raise UsageError(
+                "QK1053",
+                f"peak={self.peak:g} is not the largest value of a pixel: write 1 or 255",
+                hints=["such as psnr:peak=1,border=4"],
+            )
         if self.border < 0:
-            raise UsageError("QK1053", f"border={self.border} is no number of pixels")
+            raise UsageError(
+                "QK1053", f"border={self.border} is no number of pixels", hints=["such as psnr:peak=1,border=4"]
+            )
         object.__setattr__(self, "_files", None if self.truth is None else files(self.truth))
 
     def obstacle(self, answers: Answers, smallest: int = 1) -> Obstacle | None:

@@ -45,7 +45,7 @@ class Stopwatch:
             TooLittleError: `samples` is empty.
         """
         if not len(samples):
-            raise TooLittleError("QK5001", "0 samples to measure latency on")
+            raise TooLittleError("QK5001", "0 samples to measure latency on", hints=["give at least one sample"])
         for engine in engines.values():
             for _ in range(self.warmup):
                 engine.run(samples.inputs)

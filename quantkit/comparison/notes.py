@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from quantkit.core.arrays import Array, Counts
+from quantkit.core.comparison import DOUBTFUL
 
 Rows = Mapping[str, Mapping[str, Array]]
 """Candidate → column → array[n]."""
@@ -25,12 +26,12 @@ def notes_on(
         undivided: output that was left out → its type and shape.
     """
     return (
+        *_guessing(rows, labels),
         *_left_out(obstacles),
         *(
             f"output {name!r} is not compared: in {shape}, axis 0 does not count samples"
             for name, shape in undivided.items()
         ),
-        *_guessing(rows, labels),
         *(note for candidate, columns in rows.items() for note in _odd_answers(candidate, columns)),
     )
 
@@ -69,6 +70,7 @@ def _guessing(rows: Rows, labels: Counts | None) -> list[str]:
     if right > commonest + 2 * math.sqrt(commonest):
         return []
     return [
-        f"the reference is right on {right} of {len(labels)} samples, hardly more than the {commonest} of the "
-        "commonest label: look at the preprocessing and at the order of the classes before trusting any accuracy here"
+        f"{DOUBTFUL}the reference is right on {right} of {len(labels)} samples, hardly more than the {commonest} "
+        "of the commonest label: look at the preprocessing and at the order of the classes before trusting any "
+        "accuracy here"
     ]

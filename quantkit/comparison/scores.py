@@ -31,7 +31,11 @@ def both_scores(answers: Answers) -> tuple[Array, Array]:
     """
     name = class_output(answers.reference)
     if name is None:
-        raise DataError("QK2283", _without_scores(answers.reference))
+        raise DataError(
+            "QK2283",
+            _without_scores(answers.reference),
+            hints=["leave the metric out of --metric, or name outputs that hold a score for each class"],
+        )
     return _flat(answers.reference[name]), _flat(answers.candidate[name])
 
 
@@ -46,7 +50,7 @@ def known_labels(answers: Answers) -> Counts:
         DataError: there are none.
     """
     if answers.labels is None:
-        raise DataError("QK2282", _NO_LABELS, hints=["give labels, or leave top-1 and top-5 out"])
+        raise DataError("QK2282", _NO_LABELS, hints=["give labels, or leave top1 and top5 out of --metric"])
     return answers.labels
 
 

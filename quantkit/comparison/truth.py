@@ -132,11 +132,12 @@ def _bounded(values: Array, path: Path) -> Array:
     return values
 
 
-# What NumPy says of a broken header and Pillow of a broken image.
+# What NumPy says of a broken header and Pillow of a broken image; a warning where a program has made errors of them.
 _DAMAGED = (
     *(ValueError, TypeError, EOFError, SyntaxError, OverflowError, RecursionError, MemoryError),
     TokenError,
     Image.DecompressionBombError,
+    Warning,
 )
 
 
@@ -156,4 +157,10 @@ def _explained(path: Path) -> Iterator[None]:
 def refused(path: Path, cause: str) -> DataError:
     """The error for a file of truths that cannot be used."""
     name = printable(str(path))
-    return DataError("QK2284", f"cannot use {name} as ground truth", where=name, cause=printable(cause))
+    return DataError(
+        "QK2284",
+        f"cannot use {name} as ground truth",
+        where=name,
+        cause=printable(cause),
+        hints=["check the file, or name another one in the metric's options"],
+    )

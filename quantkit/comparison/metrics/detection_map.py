@@ -161,7 +161,12 @@ class DetectionMapMetric:
             TooLittleError: there is no object in any image.
         """
         if not rows["objects"].any():
-            raise TooLittleError("QK5003", "no image shows any annotated object", where=str(self.annotations))
+            raise TooLittleError(
+                "QK5003",
+                "no image shows any annotated object",
+                where=str(self.annotations),
+                hints=["give the annotations of these images"],
+            )
         models = [by_category(list(rows[name]), list(rows["objects_in"])) for name in ("matches_reference", "matches")]
         longest = max(len(own.images) for model in models for own in model)
 

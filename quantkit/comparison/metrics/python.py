@@ -82,6 +82,7 @@ class PythonMetric:
             "QK1056",
             f"{self.function} returned {found}",
             cause="one score is wanted for each sample of the batch, or a mapping of such with reference and candidate",
+            hints=["return a score for each sample, or {'reference': ..., 'candidate': ...} of such"],
         )
 
     def summary(self, rows: Mapping[str, Array]) -> MetricSummary:

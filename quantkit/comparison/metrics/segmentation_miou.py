@@ -44,7 +44,11 @@ class SegmentationMiouMetric:
 
     def __post_init__(self) -> None:
         if self.classes is not None and self.classes < 2:
-            raise UsageError("QK1053", f"segmentation-miou: classes={self.classes}, but there must be at least 2")
+            raise UsageError(
+                "QK1053",
+                f"segmentation-miou: classes={self.classes}, but there must be at least 2",
+                hints=["such as segmentation-miou:masks=FOLDER,classes=21"],
+            )
         object.__setattr__(self, "_files", files(self.masks))
 
     def obstacle(self, answers: Answers) -> Obstacle | None:
@@ -115,7 +119,12 @@ class SegmentationMiouMetric:
             TooLittleError: no pixel counts.
         """
         if not rows["pixels"].any():
-            raise TooLittleError("QK5003", "no pixel of any mask counts", where=str(self.masks))
+            raise TooLittleError(
+                "QK5003",
+                "no pixel of any mask counts",
+                where=str(self.masks),
+                hints=["give masks with pixels of at least one class"],
+            )
         tallies = [rows[name].astype(np.float64) for name in ("overlaps_reference", "overlaps")]
 
         def figures(weights: Doubles) -> Doubles:

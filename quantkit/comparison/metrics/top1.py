@@ -37,7 +37,7 @@ class Top1Metric:
 
     def summary(self, rows: Mapping[str, Array]) -> MetricSummary:
         """Both accuracies, flips both ways, and the difference with its interval."""
-        return accuracy("top1", "top-1", rows["top1_reference"], rows["top1"])
+        return accuracy("top1", "top1", rows["top1_reference"], rows["top1"])
 
 
 plugin: type[Metric] = Top1Metric

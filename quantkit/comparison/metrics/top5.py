@@ -36,7 +36,7 @@ class Top5Metric:
 
     def summary(self, rows: Mapping[str, Array]) -> MetricSummary:
         """Both accuracies, flips both ways, and the difference with its interval."""
-        return accuracy("top5", "top-5", rows["top5_reference"], rows["top5"])
+        return accuracy("top5", "top5", rows["top5_reference"], rows["top5"])
 
 
 plugin: type[Metric] = Top5Metric
