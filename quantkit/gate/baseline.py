@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from quantkit.core.arrays import Array
-from quantkit.core.comparison import Comparison, Interval, MetricSummary, Outcome
+from quantkit.core.comparison import Comparison, Interval, Latency, MetricSummary, Outcome
 from quantkit.core.tolerance import Tolerance
 
 
@@ -71,6 +71,21 @@ def _same(mine: Array | None, theirs: Array | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How long both models took in one job; only their ratio outlives the machine.
+
+    Args:
+        fp32: the reference's latency then.
+        int8: the candidate's.
+        environment: what they ran on.
+    """
+
+    fp32: Latency
+    int8: Latency
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """All of it, with who to ask: when, why and at which commit it was last changed.
 
@@ -81,6 +96,7 @@ class Baseline:
         dataset: what everything was measured on.
         records: `key` → figures.
         tolerances: metric → what it may lose; beside the figures, so that a weaker gate is seen in a review.
+        timings: model and target → how long it took.
     """
 
     updated: str
@@ -89,11 +105,17 @@ class Baseline:
     dataset: DataSet
     records: Mapping[str, Record]
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    timings: Mapping[str, Timing] = field(default_factory=dict)
 
 
 def key(outcome: Outcome, metric: str) -> str:
     """What a record goes by: model, target and metric."""
-    return f"{outcome.subject.name}/{target(outcome)}/{metric}"
+    return f"{model_key(outcome)}/{metric}"
+
+
+def model_key(outcome: Outcome) -> str:
+    """What a timing goes by: model and target."""
+    return f"{outcome.subject.name}/{target(outcome)}"
 
 
 def target(outcome: Outcome) -> str:
@@ -133,6 +155,21 @@ def record(comparison: Comparison, outcome: Outcome, summary: MetricSummary, val
         calibration={short: facts[name] for name, short in names.items() if name in facts},
         environment=dict(comparison.environment),
     )
+
+
+def timing(comparison: Comparison, outcome: Outcome) -> Timing | None:
+    """How long both took now, where that was measured."""
+    fp32, int8 = comparison.reference.latency, outcome.subject.latency
+    return None if fp32 is None or int8 is None else Timing(fp32, int8, dict(comparison.environment))
+
+
+def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What is not the same in two environments, in words."""
+    return [
+        f"{name} {then.get(name, 'unknown')} then, {now.get(name, 'unknown')} now"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]
 
 
 def _scaled(difference: Interval, sign: int) -> Interval:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from quantkit.core.arrays import Array
 from quantkit.core.artifact import Artifact
-from quantkit.core.comparison import Interval
+from quantkit.core.comparison import Interval, Latency
 from quantkit.core.errors import ArtifactError, TooLittleError
-from quantkit.core.files import readable, write_whole
-from quantkit.core.json_values import MALFORMED, count, decoded, encoded, real, text, texts
+from quantkit.core.files import named, readable, replacing_named, write_whole
+from quantkit.core.json_values import MALFORMED, count, decoded, encoded, entries, real, text, texts
 from quantkit.core.tolerance import Drop, Tolerance
 from quantkit.gate import stored_outcomes
-from quantkit.gate.baseline import Baseline, DataSet, Record
+from quantkit.gate.baseline import Baseline, DataSet, Record, Timing
 
 SCHEMA = "quantkit.baseline/1"
 NAME = "quantkit.baseline.json"
@@ -29,10 +31,17 @@ LARGEST = 64 << 10
 """Bytes of outcomes that may stand in the file itself; more would hide the figures in every diff."""
 
 _BESIDE = "npz"
+# With the level behind it, as in drop_ci95.
+_BOUNDS = "drop_ci"
 # What a zip archive and NumPy's own header add to each array, generously.
 _OVERHEAD = 4096
 # The largest zip that is looked at: a baseline of a million samples and ten metrics.
 _MOST = 256 << 20
+
+# What zipfile and NumPy say of a damaged archive, beyond `MALFORMED`.
+_BROKEN_ARCHIVE = (
+    *(zipfile.BadZipFile, zlib.error, TokenError, EOFError, SyntaxError, RuntimeError, MemoryError, OSError, Warning),
+)
 
 
 def beside(path: Path) -> Path:
@@ -45,24 +54,40 @@ def beside(path: Path) -> Path:
 
 
 def save(baseline: Baseline, path: Path) -> tuple[Artifact, ...]:
-    """Writes the file, and the one beside it where there is much to store; equal baselines are equal bytes."""
-    entries = {
+    """Writes the file, and the one beside it where there is much to store; equal baselines are equal bytes.
+
+    Whatever happens in between, a whole baseline is read afterwards: the old one or this.
+    """
+    with replacing_named(beside(path), _outcomes_named_by(path)):
+        return _saved(baseline, path)
+
+
+def _outcomes_named_by(path: Path) -> str | None:
+    """The digest of what lies beside the baseline that is there, if there is one."""
+    try:
+        return text(decoded(path.read_bytes())["outcomes"]["sha256"])
+    except (OSError, *MALFORMED):
+        return None
+
+
+def _saved(baseline: Baseline, path: Path) -> tuple[Artifact, ...]:
+    stored = {
         key: stored_outcomes.written(record.outcomes)
         for key, record in sorted(baseline.records.items())
         if record.outcomes is not None
     }
     written: list[Artifact] = []
     extra: dict[str, Any] = {}
-    if sum(len(entry["data"]) for entry in entries.values()) > LARGEST:
+    if sum(len(entry["data"]) for entry in stored.values()) > LARGEST:
         sidecar = beside(path)
-        digest = write_whole(sidecar, _archive(baseline, list(entries)))
+        digest = write_whole(sidecar, _archive(baseline, list(stored)))
         written.append(Artifact(sidecar, "outcomes", digest))
         extra = {"outcomes": {"file": sidecar.name, "sha256": digest}}
-        entries = {
+        stored = {
             key: {"enc": _BESIDE, "kind": entry["enc"], "sha256": entry["sha256"], "array": f"outcomes_{number}"}
-            for number, (key, entry) in enumerate(entries.items())
+            for number, (key, entry) in enumerate(stored.items())
         }
-    document = _document(baseline, entries) | extra
+    document = _document(baseline, stored) | extra
     digest = write_whole(path, f"{encoded(document, indent=1)}\n".encode("ascii"))
     return (Artifact(path, "baseline", digest), *written)
 
@@ -90,6 +115,7 @@ def _document(baseline: Baseline, outcomes: Mapping[str, Mapping[str, Any]]) -> 
             "manifest_sha256": baseline.dataset.manifest,
         },
         "checks": {key: _from_record(record, outcomes.get(key)) for key, record in baseline.records.items()},
+        "latency": {key: _from_timing(timing) for key, timing in baseline.timings.items()},
         "tolerance": {metric: _from_tolerance(tolerance) for metric, tolerance in baseline.tolerances.items()},
     }
 
@@ -99,7 +125,7 @@ def _from_record(record: Record, outcomes: Mapping[str, Any] | None) -> dict[str
         "fp32": record.fp32,
         "int8": record.int8,
         "unit": record.unit,
-        "drop": None if record.drop is None else asdict(record.drop),
+        **_from_drop(record.drop),
         "discordant": None if record.discordant is None else list(record.discordant),
         "outcomes": outcomes,
         "calibration": dict(record.calibration),
@@ -107,9 +133,22 @@ def _from_record(record: Record, outcomes: Mapping[str, Any] | None) -> dict[str
     }
 
 
+def _from_drop(drop: Interval | None) -> dict[str, Any]:
+    if drop is None:
+        return {"drop": None}
+    return {"drop": drop.estimate, f"{_BOUNDS}{100 * drop.level:g}": [drop.low, drop.high], "drop_method": drop.method}
+
+
+def _from_timing(timing: Timing) -> dict[str, Any]:
+    return {"fp32": asdict(timing.fp32), "int8": asdict(timing.int8), "env": dict(timing.environment)}
+
+
 def _from_tolerance(tolerance: Tolerance) -> dict[str, Any]:
-    drop = tolerance.max_drop
-    return {"min_ratio": tolerance.min_ratio, "max_drop": None if drop is None else asdict(drop)}
+    given = {
+        "min_ratio": tolerance.min_ratio,
+        "max_drop": None if tolerance.max_drop is None else str(tolerance.max_drop),
+    }
+    return {name: limit for name, limit in given.items() if limit is not None}
 
 
 def load(path: Path) -> Baseline:
@@ -129,7 +168,7 @@ def load(path: Path) -> Baseline:
         if document["schema"] != SCHEMA:
             raise _refused(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}", path)
         return _read(document, path)
-    except (*MALFORMED, zipfile.BadZipFile) as reason:
+    except (*MALFORMED, *_BROKEN_ARCHIVE) as reason:
         raise _refused(f"{type(reason).__name__}: {reason}", path) from reason
 
 
@@ -151,33 +190,48 @@ def _read(document: Mapping[str, Any], path: Path) -> Baseline:
         dataset=data,
         records={key: _to_record(entry, data.samples, arrays) for key, entry in document["checks"].items()},
         tolerances={metric: _to_tolerance(entry) for metric, entry in document["tolerance"].items()},
+        timings={key: _to_timing(entry) for key, entry in document.get("latency", {}).items()},
     )
 
 
 def _to_record(entry: Mapping[str, Any], samples: int, arrays: Mapping[str, bytes]) -> Record:
-    pair, drop, outcomes = entry["discordant"], entry["drop"], entry["outcomes"]
+    pair, outcomes = entry.get("discordant"), entry.get("outcomes")
     return Record(
         fp32=real(entry["fp32"]),
         int8=real(entry["int8"]),
-        unit=text(entry["unit"]),
-        drop=None if drop is None else _to_interval(drop),
+        unit=text(entry.get("unit", "")),
+        drop=_to_drop(entry),
         discordant=None if pair is None else (count(pair[0]), count(pair[1])),
         outcomes=None if outcomes is None else _to_outcomes(outcomes, samples, arrays),
-        calibration=texts(entry["calibration"]),
-        environment=texts(entry["env"]),
+        calibration=texts(entry.get("calibration", {})),
+        environment=texts(entry.get("env", {})),
     )
 
 
-def _to_interval(entry: Mapping[str, Any]) -> Interval:
-    low, high, level = real(entry["low"]), real(entry["high"]), real(entry["level"])
-    return Interval(real(entry["estimate"]), low, high, level, text(entry["method"]))
+def _to_drop(entry: Mapping[str, Any]) -> Interval | None:
+    if entry.get("drop") is None:
+        return None
+    name = next((name for name in sorted(entry) if name.startswith(_BOUNDS)), _BOUNDS)
+    low, high = map(real, entries(entry[name]))
+    level = float(name.removeprefix(_BOUNDS)) / 100
+    if not 0 < level < 1:
+        raise ValueError(f"{name!r} is no level")
+    return Interval(real(entry["drop"]), low, high, level, text(entry.get("drop_method", "")))
+
+
+def _to_timing(entry: Mapping[str, Any]) -> Timing:
+    return Timing(_to_latency(entry["fp32"]), _to_latency(entry["int8"]), texts(entry["env"]))
+
+
+def _to_latency(entry: Mapping[str, Any]) -> Latency:
+    runs, batch, warmup = (count(entry[name]) for name in ("runs", "batch", "warmup"))
+    return Latency(real(entry["p50_ms"]), real(entry["p90_ms"]), runs, batch, warmup)
 
 
 def _to_tolerance(entry: Mapping[str, Any]) -> Tolerance:
-    ratio, drop = entry["min_ratio"], entry["max_drop"]
+    ratio, drop = entry.get("min_ratio"), entry.get("max_drop")
     found = Tolerance(
-        min_ratio=None if ratio is None else real(ratio),
-        max_drop=None if drop is None else Drop(real(drop["size"]), text(drop["unit"])),
+        min_ratio=None if ratio is None else real(ratio), max_drop=None if drop is None else Drop.parsed(text(drop))
     )
     if found == Tolerance():
         raise ValueError("a tolerance says nothing")
@@ -199,7 +253,7 @@ def _beside(entry: Mapping[str, Any], path: Path, samples: int, checks: int) -> 
     if text(entry["file"]) != sidecar.name or not sidecar.is_file() or sidecar.stat().st_size > _MOST:
         raise ValueError(f"its outcomes are not in {sidecar.name} beside it")
     with readable(sidecar):
-        content = sidecar.read_bytes()
+        content = named(sidecar, text(entry["sha256"])).read_bytes()
     if hashlib.sha256(content).hexdigest() != text(entry["sha256"]):
         raise ValueError(f"{sidecar.name} belongs to another baseline")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -6,10 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtri
-
 from quantkit.core.verdict import Verdict
-from quantkit.gate.evidence import POWER, Evidence
+from quantkit.gate.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +55,15 @@ def _unfailed(question: Question, alpha: float) -> Verdict:
 def power(question: Question) -> Mapping[str, float]:
     """The minimum detectable drop, and about how many samples would settle the question.
 
-    So many samples that the limit is 2.486 standard errors away from no drop; or from the drop that was found, where
-    there are as many already. Without a flip, what a score bound of 0 out of n needs: z² / limit.
+    So many that the limit is told from no drop 4 times in 5; or, where there are as many already, from the drop that
+    was found.
     """
     evidence, limit = question.evidence, question.limit
-    if evidence.error == 0:
-        needed = float(ndtri(0.95)) ** 2 / limit if limit > 0 else math.inf
-        return {"needed": _rounded(needed)} if needed > evidence.samples else {}
-    detectable = POWER * evidence.error
-    facts = {"minimum_detectable_drop": detectable}
-    away = limit if detectable > limit else abs(limit - evidence.bounds(0.05).estimate)
-    if away > 0 and math.isfinite(detectable):
-        facts["needed"] = _rounded(evidence.samples * (detectable / away) ** 2)
+    facts = {} if evidence.detectable is None else {"minimum_detectable_drop": evidence.detectable}
+    for away in (limit, abs(limit - evidence.bounds(0.05).estimate)):
+        needed = evidence.needed(away) if away > 0 else 0.0
+        if needed > evidence.samples and math.isfinite(needed):
+            return {**facts, "needed": _rounded(needed)}
     return facts
 
 
@@ -78,7 +73,7 @@ def _rounded(count: float) -> float:
     >>> _rounded(3231.4)
     3300.0
     """
-    if not math.isfinite(count) or count <= 10:
-        return math.ceil(count) if math.isfinite(count) else count
+    if count <= 10:
+        return math.ceil(count)
     scale = 10.0 ** (math.floor(math.log10(count)) - 1)
     return math.ceil(count / scale) * scale

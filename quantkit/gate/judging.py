@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from quantkit.core.comparison import Comparison, Outcome
+from quantkit.core.comparison import Comparison, MetricSummary, Outcome
 from quantkit.core.errors import ArtifactError, ExitCode
 from quantkit.core.verdict import Check, Judgement, Verdict
 from quantkit.gate import baseline as stored
-from quantkit.gate.baseline import Baseline
+from quantkit.gate.baseline import Baseline, Record, differences
 from quantkit.gate.deciding import verdicts
+from quantkit.gate.evidence import Evidence, Pairs, apart, drawn
 from quantkit.gate.limits import exceeded
-from quantkit.gate.paired import between, clusters_by, own_values
+from quantkit.gate.paired import between, clusters_by, drop_of, own_values
 from quantkit.gate.refusals import judged
 from quantkit.gate.rules import Rules
-from quantkit.gate.trials import Trial, bounds, drops, measured, tolerated
+from quantkit.gate.trials import Trial, bounds, drops, measured, noise_floor, tolerated
 
 FAIL_ON = ("regression", "inconclusive", "warning")
 """What ends with another exit code than 0, each with those before it."""
@@ -33,13 +34,18 @@ def judge(comparison: Comparison, rules: Rules | None = None, baseline: Baseline
         UsageError: the rules name what the run has not.
     """
     rules = rules or Rules()
-    if baseline is not None and baseline.tolerances and not rules.tolerances:
-        rules = replace(rules, tolerances=baseline.tolerances)
+    if baseline is not None:
+        rules = replace(rules, tolerances={**baseline.tolerances, **rules.tolerances})
     outcomes = judged(comparison, rules)
     court = _Court(comparison, rules, baseline)
     trials = [trial for outcome in outcomes for trial in court.trials(outcome)]
     found = court.answered(trials)
-    limits = [check for outcome in outcomes for check in exceeded(comparison, outcome, rules)]
+    timings = {} if baseline is None else baseline.timings
+    limits = [
+        check
+        for outcome in outcomes
+        for check in exceeded(comparison, outcome, rules, timings.get(stored.model_key(outcome)))
+    ]
     return Judgement(comparison, (*found, *limits), rules.alpha, tuple(court.notes(outcomes)))
 
 
@@ -73,30 +79,41 @@ class _Court:
         """What each metric lost against the same model's baseline."""
         if self.baseline is None:
             return
-        order = stored.order(self.comparison)
-        clusters = clusters_by(self.rules.cluster, self.comparison, outcome)
         for metric, tolerance in tolerated(self.comparison, outcome, self.rules).items():
             record = self.baseline.records.get(stored.key(outcome, metric))
             summary = measured(outcome, metric)
-            now = own_values(outcome, summary)
-            if record is None or record.outcomes is None or now is None:
+            evidence = None if record is None else self._regression(outcome, summary, record)
+            if record is None or evidence is None:
                 continue
-            grouped = None if clusters is None else clusters[order]
-            better = summary.higher_is_better
-            evidence = between(record.outcomes, now[order], grouped, higher_is_better=better)
-            limit = tolerance.limit(record.int8, summary.unit, metric, higher_is_better=better)
-            elsewhere = bool(self._differences(record)) and not self.rules.allow_cross_env
-            yield Trial(outcome.subject.name, summary, "baseline", record.int8, evidence, limit, advisory=elsewhere)
+            limit = tolerance.limit(record.int8, summary.unit, metric, higher_is_better=summary.higher_is_better)
+            moved = differences(record.environment, self.comparison.environment)
+            elsewhere = bool(moved) and not self.rules.allow_cross_env
+            name = outcome.subject.name
+            floor = noise_floor(self.comparison, (name, name), metric)
+            yield Trial(name, summary, "baseline", record.int8, evidence, limit, advisory=elsewhere, floor=floor)
+
+    def _regression(self, outcome: Outcome, summary: MetricSummary, record: Record) -> Evidence | Pairs | None:
+        """Sample by sample where the baseline holds outcomes; otherwise from what both runs lost against one FP32."""
+        now, better = own_values(outcome, summary), summary.higher_is_better
+        if record.outcomes is None or now is None:
+            same = record.fp32 == summary.reference
+            drop = drop_of(summary)
+            return apart(record.drop, drop, summary.samples) if same and record.drop and drop else None
+        order = stored.order(self.comparison)
+        clusters = clusters_by(self.rules.cluster, self.comparison, outcome)
+        grouped = None if clusters is None else clusters[order]
+        return between(record.outcomes, now[order], grouped, higher_is_better=better)
 
     def answered(self, trials: Sequence[Trial]) -> list[Check]:
         """Checks in the order of the questions; those that decide nothing do not make the others stricter."""
-        counted = [trial for trial in trials if not trial.advisory]
-        others = [trial for trial in trials if trial.advisory]
+        evidence = drawn([trial.evidence for trial in trials])
+        questions = [trial.question(own) for trial, own in zip(trials, evidence, strict=True)]
         found: dict[int, Verdict] = {}
-        for group in (counted, others):
-            answers = verdicts([trial.question for trial in group], self.rules.alpha)
-            found.update({id(trial): answer for trial, answer in zip(group, answers, strict=True)})
-        return [trial.check(found[id(trial)], self.rules.alpha) for trial in trials]
+        for advisory in (False, True):
+            group = [number for number, trial in enumerate(trials) if trial.advisory is advisory]
+            answers = verdicts([questions[number] for number in group], self.rules.alpha)
+            found.update(zip(group, answers, strict=True))
+        return [trial.check(questions[number], found[number], self.rules.alpha) for number, trial in enumerate(trials)]
 
     def notes(self, outcomes: Sequence[Outcome]) -> list[str]:
         """What a reader has to know: gaps in the baseline, and another environment."""
@@ -107,20 +124,12 @@ class _Court:
             for metric in tolerated(self.comparison, outcome, self.rules):
                 key = stored.key(outcome, metric)
                 record = self.baseline.records.get(key)
-                if record is None or record.outcomes is None:
+                if record is None or self._regression(outcome, measured(outcome, metric), record) is None:
                     found[f"the baseline has no outcomes of {key}: only FP32 is compared with"] = None
-                elif changes := self._differences(record):
+                elif changes := differences(record.environment, self.comparison.environment):
                     weight = "in full" if self.rules.allow_cross_env else "as a warning only"
                     found[f"the baseline is from another environment and counts {weight}: {'; '.join(changes)}"] = None
         return list(found)
-
-    def _differences(self, record: stored.Record) -> list[str]:
-        then, now = record.environment, self.comparison.environment
-        return [
-            f"{name} {then.get(name, 'unknown')} then, {now.get(name, 'unknown')} now"
-            for name in sorted(then.keys() | now.keys())
-            if then.get(name) != now.get(name)
-        ]
 
 
 def exit_code(judgement: Judgement, fail_on: str = "regression") -> ExitCode:

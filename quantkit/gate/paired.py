@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from quantkit.core.arrays import Array, Counts, Doubles
-from quantkit.core.comparison import Comparison, MetricSummary, Outcome
+from quantkit.core.comparison import Comparison, Interval, MetricSummary, Outcome
 from quantkit.core.errors import DataError, UsageError
-from quantkit.gate.evidence import Evidence, Flips, Resampled, Stored, turned
+from quantkit.gate.evidence import Evidence, Flips, Pairs, Stored, turned
 
 
 def own_values(outcome: Outcome, summary: MetricSummary) -> Array | None:
@@ -35,7 +35,7 @@ def _mean_of(outcome: Outcome, column: str, mean: float | None) -> Array | None:
     return values if math.isclose(float(values.mean()), mean, rel_tol=1e-9, abs_tol=1e-12) else None
 
 
-def against_reference(outcome: Outcome, summary: MetricSummary, clusters: Counts | None) -> Evidence | None:
+def against_reference(outcome: Outcome, summary: MetricSummary, clusters: Counts | None) -> Evidence | Pairs | None:
     """What the run shows about the drop from the reference; none where the metric has no value for it."""
     before, now = reference_values(outcome, summary), own_values(outcome, summary)
     if before is not None and now is not None:
@@ -43,18 +43,28 @@ def against_reference(outcome: Outcome, summary: MetricSummary, clusters: Counts
     if summary.difference is None:
         return None
     if clusters is not None:
-        title = f"{summary.metric} is no mean over samples, so its samples cannot be drawn in clusters"
-        raise UsageError("QK6007", title, hints=["leave --cluster out"])
-    drop = turned(summary.difference) if summary.higher_is_better else summary.difference
-    return Stored(drop, summary.samples)
+        title = f"{summary.metric} is no mean over samples, and the run holds nothing of it to draw in clusters"
+        raise UsageError(
+            "QK6007", title, hints=["leave --cluster out", f"or judge {summary.metric} in a check of its own"]
+        )
+    drop = drop_of(summary)
+    return None if drop is None else Stored(drop, summary.samples)
 
 
-def between(before: Array, now: Array, clusters: Counts | None, *, higher_is_better: bool = True) -> Evidence:
+def drop_of(summary: MetricSummary) -> Interval | None:
+    """The drop from the reference as the run holds it."""
+    if summary.difference is None:
+        return None
+    return turned(summary.difference) if summary.higher_is_better else summary.difference
+
+
+def between(
+    before: Array, now: Array, clusters: Counts | None = None, *, higher_is_better: bool = True
+) -> Evidence | Pairs:
     """The drop from one column to another of the same samples in the same order."""
     if before.dtype.kind == now.dtype.kind == "b" and clusters is None:
         return Flips.between(before, now) if higher_is_better else Flips.between(now, before)
-    drops = _drops(before, now) if higher_is_better else _drops(now, before)
-    return Resampled.of(drops, clusters)
+    return Pairs(_drops(before, now) if higher_is_better else _drops(now, before), clusters)
 
 
 def _drops(better: Array, worse: Array) -> Doubles:

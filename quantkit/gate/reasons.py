@@ -18,15 +18,15 @@ def reason(
     >>> reason(Verdict.PASS, Interval(-0.001, -0.006, 0.004), 0.01, "share", samples=5000, facts={})
     'rose by 0.10 pp; the drop is at most 0.40 pp, and 1.00 pp is tolerated'
     """
-    tolerated = f"{_size(limit, unit)} is tolerated"
+    tolerated, noise = f"{_size(limit, unit)} is tolerated", _noise(facts, unit)
     found = _moved(drop.estimate, unit)
     if verdict is Verdict.FAIL:
-        return f"{found}; the drop is at least {_size(drop.low, unit)}, and {tolerated}"
+        return f"{found}; the drop is at least {_size(drop.low, unit)}, and {tolerated}{noise}"
     if verdict is Verdict.PASS:
-        return f"{found}; {_worst(drop.high, unit)}, and {tolerated}"
+        return f"{found}; {_worst(drop.high, unit)}, and {tolerated}{noise}"
     shared = "; alone it would fail, but the risk of that by chance is shared by all checks" if drop.low > limit else ""
-    power = f"{_power(facts, unit)}; {tolerated}{_needed(facts)}"
-    return f"n = {samples}{_flips(samples, facts)}, {found}{power}{shared}"
+    power = f"; {_power(facts, limit, unit)}{_needed(facts)}"
+    return f"n = {samples}{_flips(samples, facts)}, {found}{power}{noise}{shared}"
 
 
 def reached(figure: Interval, asked: float, unit: str) -> str:
@@ -59,12 +59,19 @@ def _flips(samples: int, facts: Mapping[str, float]) -> str:
     return f", flips {plain(100 * (facts['regressed'] + facts['fixed']) / samples, digits=2)} %"
 
 
-def _power(facts: Mapping[str, float], unit: str) -> str:
-    detectable = facts.get("minimum_detectable_drop")
+def _power(facts: Mapping[str, float], limit: float, unit: str) -> str:
+    """The minimum detectable effect beside the limit."""
+    detectable, tolerance = facts.get("minimum_detectable_drop"), f"tolerance {_size(limit, unit)}"
     if detectable is None:
-        return ""
-    return f", minimum detectable drop {_size(detectable, unit)}"
+        few = "so few flips show no drop, " if "regressed" in facts else ""
+        return f"{few}{tolerance}"
+    return f"MDE {_size(detectable, unit)} {'>' if detectable > limit else '≤'} {tolerance}"
 
 
 def _needed(facts: Mapping[str, float]) -> str:
-    return f"; about {facts['needed']:.0f} samples would tell" if "needed" in facts else ""
+    return f"; need ≈ {facts['needed']:.0f} samples" if "needed" in facts else ""
+
+
+def _noise(facts: Mapping[str, float], unit: str) -> str:
+    floor = facts.get("noise_floor")
+    return f"; noise floor {_size(floor, unit)}, which is on top of both bounds" if floor else ""

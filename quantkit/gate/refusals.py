@@ -12,7 +12,7 @@ from quantkit.gate.rules import Rules
 
 
 def judged(comparison: Comparison, rules: Rules) -> Sequence[Outcome]:
-    """The candidates that the rules name.
+    """The candidates that the rules name; otherwise all but engines in floats, which INT8 is only measured against.
 
     Raises:
         TooLittleError: no samples, no candidate, nothing quantized, or synthetic data: a verdict would mean nothing.
@@ -23,7 +23,8 @@ def judged(comparison: Comparison, rules: Rules) -> Sequence[Outcome]:
         raise TooLittleError("QK6001", "0 samples were evaluated", hints=["compare again, with data"])
     if not comparison.candidates:
         raise TooLittleError("QK6001", "the run has no candidate to judge", hints=["compare again, with a model"])
-    found = [_called(name, comparison) for name in rules.models] if rules.models else list(comparison.candidates)
+    everyone = [outcome for outcome in comparison.candidates if not _is_yardstick(outcome, comparison)]
+    found = [_called(name, comparison) for name in rules.models or ()] or everyone or list(comparison.candidates)
     for outcome in found:
         _refuse_unquantized(outcome, comparison)
         _refuse_made_up(outcome, comparison)
@@ -40,10 +41,17 @@ def _called(name: str, comparison: Comparison) -> Outcome:
     return outcomes[name]
 
 
+def _is_yardstick(outcome: Outcome, comparison: Comparison) -> bool:
+    """Whether it is the reference's own model as an engine in floats, built for INT8 to be measured against."""
+    coverage = outcome.subject.coverage
+    engine = coverage.engine if coverage else None
+    return engine is not None and engine.is_floating and outcome.subject.digest == comparison.reference.digest
+
+
 def _refuse_unquantized(outcome: Outcome, comparison: Comparison) -> None:
     subject = outcome.subject
-    cause = None
-    if subject.digest == comparison.reference.digest:
+    cause, engine = None, subject.coverage.engine if subject.coverage else None
+    if subject.digest == comparison.reference.digest and (engine is None or engine.is_floating):
         cause = "its file is the reference itself"
     elif subject.coverage is not None and subject.coverage.integer == 0:
         cause = f"0 of {subject.coverage.total} nodes run in integers"

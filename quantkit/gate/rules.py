@@ -16,13 +16,16 @@ class Rules:
         tolerances: metric → what it may lose; where there is none, `preset` holds for the first accuracy of a run.
         preset: that tolerance.
         minimums: metric → the value that it has to reach, for those without a reference value too.
-        latency: percentile, ``"p50"`` or ``"p90"`` → by what part it may be slower.
+        latency: percentile, ``"p50"`` or ``"p90"`` → by what part it may be slower than the reference in the same job,
+            and, in relation to it, than in the baseline.
         max_flips: the part of samples that may be right in one model and wrong in the other.
         max_size: the part of the reference's bytes that a candidate may have.
         min_int8_share: the part of nodes that has to run in integers.
+        max_missing_scales: tensors for want of whose scale an engine may compute in floats.
         alpha: the chance that a model on its limit fails.
         cluster: column whose values group samples that belong together, or ``"label"`` or ``"folder"``.
         models: the candidates to judge; ``None`` for all.
+        shared_machine: latency was measured beside other jobs, so that limits on it only warn.
         allow_overlap: judge although samples were calibrated on and evaluated.
         allow_cross_env: a baseline from another environment counts in full.
     """
@@ -34,8 +37,10 @@ class Rules:
     max_flips: float | None = None
     max_size: float | None = None
     min_int8_share: float | None = None
+    max_missing_scales: int | None = None
     alpha: float = 0.05
     cluster: str | None = None
     models: tuple[str, ...] | None = None
+    shared_machine: bool = False
     allow_overlap: bool = False
     allow_cross_env: bool = False

@@ -12,7 +12,7 @@ from quantkit.core.errors import DataError, TooLittleError, UsageError
 from quantkit.core.tolerance import Tolerance
 from quantkit.core.verdict import Check, Verdict
 from quantkit.gate.deciding import Question, power
-from quantkit.gate.evidence import Evidence, Stored
+from quantkit.gate.evidence import Evidence, Noisy, Pairs, Stored
 from quantkit.gate.paired import against_reference, clusters_by
 from quantkit.gate.reasons import reached, reason
 from quantkit.gate.rules import Rules
@@ -26,19 +26,20 @@ class Trial:
     summary: MetricSummary
     against: str
     reference: float | None
-    evidence: Evidence
+    evidence: Evidence | Pairs
     limit: float
     advisory: bool = False
+    floor: float | None = None
 
-    @property
-    def question(self) -> Question:
-        """What is asked."""
-        return Question(self.evidence, self.limit)
+    def question(self, evidence: Evidence) -> Question:
+        """What is asked of the evidence, once it is drawn."""
+        return Question(evidence if self.floor is None else Noisy(evidence, self.floor), self.limit)
 
-    def check(self, verdict: Verdict, alpha: float) -> Check:
+    def check(self, question: Question, verdict: Verdict, alpha: float) -> Check:
         """The answer, with everything that a reader needs to follow it."""
-        drop = self.evidence.bounds(alpha)
-        facts = {**self.evidence.facts, **power(self.question)}
+        evidence = question.evidence
+        drop = evidence.bounds(alpha)
+        facts = {**evidence.facts, **power(question)}
         if verdict is not Verdict.INCONCLUSIVE:
             facts.pop("needed", None)
         return Check(
@@ -46,14 +47,14 @@ class Trial:
             metric=self.summary.metric,
             against=self.against,
             verdict=verdict,
-            samples=self.evidence.samples,
+            samples=evidence.samples,
             candidate=self.summary.candidate,
             reference=self.reference,
             drop=drop,
             limit=self.limit,
             unit=self.summary.unit,
             title=self.summary.title,
-            reason=reason(verdict, drop, self.limit, self.summary.unit, samples=self.evidence.samples, facts=facts),
+            reason=reason(verdict, drop, self.limit, self.summary.unit, samples=evidence.samples, facts=facts),
             improved=drop.high < 0,
             advisory=self.advisory,
             facts=facts,
@@ -74,7 +75,8 @@ def tolerated(comparison: Comparison, outcome: Outcome, rules: Rules) -> Mapping
     primary = next((summary.metric for summary in outcome.metrics if summary.reference is not None), None)
     if primary is not None:
         return {primary: rules.preset}
-    if rules.minimums or rules.latency or rules.min_int8_share or rules.max_size:
+    limits = (rules.min_int8_share, rules.max_missing_scales, rules.max_size)
+    if rules.minimums or rules.latency or any(limit is not None for limit in limits):
         return {}
     known = ", ".join(summary.metric for summary in outcome.metrics) or "nothing"
     cause = f"measured: {known}, none of which the reference has a value of; {len(comparison.samples)} samples"
@@ -115,7 +117,15 @@ def drops(comparison: Comparison, outcome: Outcome, rules: Rules) -> Iterator[Tr
             raise TooLittleError("QK6004", title, where=comparison.reference.path, hints=hints)
         limit = tolerance.limit(summary.reference, summary.unit, metric, higher_is_better=summary.higher_is_better)
         name = comparison.reference.name
-        yield Trial(outcome.subject.name, summary, name, summary.reference, evidence, limit)
+        floor = noise_floor(comparison, (name, outcome.subject.name), metric)
+        yield Trial(outcome.subject.name, summary, name, summary.reference, evidence, limit, floor=floor)
+
+
+def noise_floor(comparison: Comparison, models: tuple[str, str], metric: str) -> float | None:
+    """The drop from one model to the other that running both once more can make; none where that was not tried."""
+    found = [comparison.noise[name].floors.get(metric) for name in models if name in comparison.noise]
+    known = [floor for floor in found if floor is not None]
+    return sum(known) if len(known) == len(models) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +134,9 @@ class Bound(Trial):
 
     least: float = 0.0
 
-    def check(self, verdict: Verdict, alpha: float) -> Check:
+    def check(self, question: Question, verdict: Verdict, alpha: float) -> Check:
         """The answer; there is nothing that the figure could have dropped from."""
-        short = self.evidence.bounds(alpha)
+        short = question.evidence.bounds(alpha)
         sign = 1 if self.summary.higher_is_better else -1
         low, high = sorted((self.least - sign * short.high, self.least - sign * short.low))
         return Check(
@@ -134,7 +144,7 @@ class Bound(Trial):
             metric=self.summary.metric,
             against=self.against,
             verdict=verdict,
-            samples=self.evidence.samples,
+            samples=self.summary.samples,
             candidate=self.summary.candidate,
             limit=self.least,
             unit=self.summary.unit,

@@ -9,7 +9,7 @@ from quantkit.core.comparison import Comparison, Outcome
 from quantkit.core.errors import ArtifactError, GateError, TooLittleError, UsageError
 from quantkit.core.tolerance import Tolerance
 from quantkit.core.verdict import Judgement, Verdict
-from quantkit.gate.baseline import Baseline, Record, dataset, key, record
+from quantkit.gate.baseline import Baseline, Record, Timing, dataset, key, model_key, record, timing
 from quantkit.gate.paired import own_values
 from quantkit.gate.rules import Rules
 from quantkit.gate.trials import measured, tolerated
@@ -58,13 +58,18 @@ def updated(judgement: Judgement, rules: Rules, before: Baseline | None, change:
         raise ArtifactError("QK6012", "the baseline is of another data set", hints=["--new-dataset replaces it"])
     fresh: dict[str, Record] = {}
     tolerances: dict[str, Tolerance] = {}
+    timings: dict[str, Timing] = {}
     for outcome in judgement.comparison.candidates:
         if rules.models is None or outcome.subject.name in rules.models:
             fresh.update(_records(judgement.comparison, outcome, rules))
             tolerances.update(tolerated(judgement.comparison, outcome, rules))
-    kept = {} if before is None or changed else dict(before.records)
-    older = {} if before is None else dict(before.tolerances)
-    return Baseline(change.updated, change.reason, change.commit, data, {**kept, **fresh}, {**older, **tolerances})
+            if took := timing(judgement.comparison, outcome):
+                timings[model_key(outcome)] = took
+    if before is not None:
+        fresh = fresh if changed else {**before.records, **fresh}
+        timings = timings if changed else {**before.timings, **timings}
+        tolerances = {**before.tolerances, **tolerances}
+    return Baseline(change.updated, change.reason, change.commit, data, fresh, tolerances, timings)
 
 
 def _records(comparison: Comparison, outcome: Outcome, rules: Rules) -> Iterator[tuple[str, Record]]:

@@ -6,9 +6,11 @@ import re
 import unicodedata
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -136,25 +138,38 @@ def parsed(judgement: Judgement) -> ElementTree.Element:
     return ElementTree.fromstring(built("junit").render(judgement))
 
 
-# What the schema that Jenkins publishes asks for: element → attributes it must have, and children it may have.
-STRUCTURE = {
-    "testsuites": ({"name"}, {"testsuite"}),
-    "testsuite": ({"name", "tests", "failures", "errors", "skipped"}, {"properties", "testcase"}),
-    "testcase": ({"name", "classname", "time"}, {"properties", "failure", "skipped"}),
-    "properties": (set(), {"property"}),
-    "property": ({"name", "value"}, set()),
-    "failure": ({"message", "type"}, set()),
-    "skipped": ({"message"}, set()),
-}
+SCHEMA = xmlschema.XMLSchema(Path(__file__).resolve().parents[1] / "junit.xsd")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(names=NAMED)
-def test_junit_is_well_formed_and_of_the_known_structure(names: list[str]) -> None:
-    for element in parsed(renamed(names)).iter():
-        attributes, children = STRUCTURE[element.tag]
-        assert attributes <= set(element.attrib)
-        assert {child.tag for child in element} <= children
+def test_junit_keeps_to_its_schema_whatever_anything_is_called(names: list[str]) -> None:
+    SCHEMA.validate(parsed(renamed(names)))
+
+
+def every_verdict() -> Judgement:
+    """A check of each kind, with and without figures, deciding and not."""
+    found = mixed()
+    extra = judge(run(5000), Rules(minimums={"agreement": 0.95}, latency={"p50": 0.05}, shared_machine=True))
+    advisory = tuple(replace(check, advisory=True, against="baseline") for check in found.checks)
+    bare = Check("int8", "agreement", "limit", Verdict.PASS, 0, float("nan"), limit=float("inf"))
+    return replace(found, checks=(*found.checks, *extra.checks, *advisory, bare), notes=("a note", ""))
+
+
+@pytest.mark.parametrize(
+    "judgement", [every_verdict(), mixed(), Judgement(run(), ())], ids=["every kind", "three models", "no checks"]
+)
+def test_junit_of_every_verdict_keeps_to_its_schema_and_counts_right(judgement: Judgement) -> None:
+    root = parsed(judgement)
+    SCHEMA.validate(root)
+    counted = {
+        "tests": len(list(root.iter("testcase"))),
+        "failures": len(list(root.iter("failure"))),
+        "errors": 0,
+        "skipped": len(list(root.iter("skipped"))),
+    }
+    for element in (root, root[0]):
+        assert {name: int(element.get(name, "-1")) for name in counted} == counted
 
 
 def test_junit_tells_failures_and_open_questions_apart() -> None:

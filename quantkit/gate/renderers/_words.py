@@ -30,6 +30,21 @@ def remarks(judgement: Judgement) -> list[str]:
     ]
 
 
+def next_steps(judgement: Judgement) -> list[str]:
+    """What a reader can do about the verdict; nothing where all is well and kept."""
+    verdicts = {check.verdict for check in judgement.checks if not check.advisory}
+    needed = max((check.facts.get("needed", 0.0) for check in judgement.checks), default=0.0)
+    steps = []
+    if Verdict.FAIL in verdicts:
+        steps.append("quantkit report RUN --html report.html shows the layers that lose most and the samples that flip")
+        steps.append("then another rule (--method mse,percentile) or --exclude-nodes for the worst layers")
+    if Verdict.INCONCLUSIVE in verdicts and needed:
+        steps.append(f"compare on about {needed:.0f} samples to settle what is open; --require proven insists on it")
+    if verdicts == {Verdict.PASS} and all(check.against != "baseline" for check in judgement.checks):
+        steps.append('quantkit baseline update RUN --reason "…" keeps this as what later runs are held against')
+    return steps
+
+
 def title(check: Check) -> str:
     """What a table calls the metric."""
     return check.title or check.metric

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from quantkit.core.layer_errors import LayerErrors
 from quantkit.core.ports import VerdictRenderer
 from quantkit.core.text import shortened
 from quantkit.core.verdict import Check, Judgement
@@ -22,9 +23,11 @@ class MarkdownVerdicts:
 
     Args:
         limit_bytes: of the whole; the comparison is cut first. GitHub takes 1 MiB for a summary, 64 KiB for a comment.
+        layers: candidate → its error layer by layer, where that was measured.
     """
 
     limit_bytes: int = 900_000
+    layers: Mapping[str, LayerErrors] = field(default_factory=dict)
 
     def render(self, judgement: Judgement) -> str:
         """The whole text."""
@@ -45,7 +48,7 @@ class MarkdownVerdicts:
         ]
         text = "\n".join(lines)
         left = max(0, self.limit_bytes - len(text.encode()) - 1)
-        return f"{text}\n{MarkdownRenderer(left).render(judgement.comparison)}"
+        return f"{text}\n{MarkdownRenderer(left, self.layers).render(judgement.comparison)}"
 
 
 def _cells(check: Check) -> list[str]:

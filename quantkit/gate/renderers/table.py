@@ -1,21 +1,21 @@
-"""Verdicts for the terminal, each with its reason, and the figures below."""
+"""Verdicts for the terminal: each with its reason, and what to do next."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from quantkit.core.ports import VerdictRenderer
 from quantkit.core.text import printable
 from quantkit.core.verdict import Check, Judgement, Verdict
-from quantkit.gate.renderers._words import figure, headline, remarks, title, word
+from quantkit.gate.renderers._words import figure, headline, next_steps, remarks, title, word
 from quantkit.report.table import TableRenderer
 
 _INDENT = 14
 _COLORS = {Verdict.PASS: "\x1b[1;36m", Verdict.FAIL: "\x1b[1;31m", Verdict.INCONCLUSIVE: "\x1b[1;33m"}
 _PLAIN = "\x1b[0m"
-_ASCII = str.maketrans({"−": "-", "–": "-", "×": "x", "…": "...", "∞": "inf", "·": ".", "→": "->"})
+_ASCII = str.maketrans({"−": "-", "–": "-", "×": "x", "…": "...", "∞": "inf", "·": ".", "→": "->", "≈": "~", "≤": "<="})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class TableVerdicts:
         width: columns of the terminal.
         color: ANSI codes around the verdicts; the words say the same.
         ascii_only: for an output that has no other characters.
+        figures: whether the whole comparison follows.
     """
 
     width: int = 80
     color: bool = False
     ascii_only: bool = False
+    figures: bool = False
 
     def render(self, judgement: Judgement) -> str:
         """The whole text."""
@@ -38,9 +40,16 @@ class TableVerdicts:
         for check in judgement.checks:
             first, *others = self._wrapped(check)
             lines += [f"{self._colored(f'{word(check):<{_INDENT}}', check.verdict)}{first}", *others]
-        lines += [line for remark in remarks(judgement) for line in self._filled(remark, "- ", "  ")]
-        figures = TableRenderer(self.width, self.color, self.ascii_only).render(judgement.comparison)
-        return "\n".join([*lines, "", figures])
+        lines += self._listed("Notes", [*remarks(judgement), *judgement.comparison.notes])
+        lines += self._listed("Next", next_steps(judgement))
+        if self.figures:
+            lines += ["", TableRenderer(self.width, self.color, self.ascii_only).render(judgement.comparison)]
+        return "\n".join(lines)
+
+    def _listed(self, heading: str, entries: Sequence[str]) -> list[str]:
+        """Lines under a heading, where there are any."""
+        lines = [line for entry in entries for line in self._filled(entry, "- ", "  ")]
+        return ["", heading, *lines] if lines else []
 
     def _wrapped(self, check: Check) -> Iterator[str]:
         """What is checked, then why, with space for the verdict in front of the first line."""

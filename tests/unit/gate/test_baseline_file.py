@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantkit.core.comparison import Interval
+from quantkit.core.comparison import Interval, Latency
 from quantkit.core.errors import ArtifactError, TooLittleError
 from quantkit.core.tolerance import Drop, Tolerance
 from quantkit.gate import stored_outcomes
-from quantkit.gate.baseline import Baseline, DataSet, Record
+from quantkit.gate.baseline import Baseline, DataSet, Record, Timing
 from quantkit.gate.baseline_file import load, save
 
 
@@ -40,6 +40,7 @@ def baseline(samples: int = 1000) -> Baseline:
         dataset=DataSet("val", samples, "a" * 64),
         records={"net/ort-cpu/top1": right, "net/ort-cpu/psnr": graded, "net/ort-cpu/map": Record(0.4, 0.39)},
         tolerances={"top1": Tolerance(0.99), "psnr": Tolerance(max_drop=Drop(0.5, "dB"))},
+        timings={"net/ort-cpu": Timing(Latency(2.5, 3.0, 100, 1, 5), Latency(1.0, 1.2, 100, 1, 5), {"isa": "avx2"})},
     )
 
 
@@ -48,6 +49,36 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     save(baseline(), path)
     assert load(path) == baseline()
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_figures_tolerances_and_latency_stand_in_the_file_as_people_read_them(tmp_path: Path) -> None:
+    save(baseline(), tmp_path / "quantkit.baseline.json")
+    document = json.loads((tmp_path / "quantkit.baseline.json").read_text())
+    check = document["checks"]["net/ort-cpu/top1"]
+    assert (check["fp32"], check["int8"], check["drop"]) == (0.7646, 0.7618, 0.0028)
+    assert (check["drop_ci95"], check["discordant"]) == ([-0.002, 0.0076], [81, 67])
+    assert document["tolerance"] == {"psnr": {"max_drop": "0.5dB"}, "top1": {"min_ratio": 0.99}}
+    assert document["latency"]["net/ort-cpu"]["int8"]["p50_ms"] == 1.0
+
+
+def test_a_file_written_by_hand_needs_no_more_than_the_figures(tmp_path: Path) -> None:
+    path = tmp_path / "quantkit.baseline.json"
+    path.write_text(
+        json.dumps(
+            {
+                "schema": "quantkit.baseline/1",
+                "updated": "2026-11-21",
+                "reason": "first",
+                "commit": "",
+                "dataset": {"id": "val", "n": 5000, "manifest_sha256": "a" * 64},
+                "checks": {"net/ort-cpu/top1": {"fp32": 0.76, "int8": 0.75}},
+                "tolerance": {"top1": {"min_ratio": 0.99}},
+            }
+        )
+    )
+    found = load(path)
+    assert found.records["net/ort-cpu/top1"] == Record(0.76, 0.75)
+    assert found.tolerances == {"top1": Tolerance(0.99)}
 
 
 def test_equal_baselines_are_equal_bytes(tmp_path: Path) -> None:
@@ -100,6 +131,10 @@ DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "an unknown encoding": lambda found: outcomes(found).update(enc="pickle"),
     "a tolerance of nothing": lambda found: found.update(tolerance={"top1": {"min_ratio": None, "max_drop": None}}),
     "a sidecar elsewhere": lambda found: found.update(outcomes={"file": "../x.npz", "sha256": "0" * 64}),
+    "a drop without bounds": lambda found: found["checks"]["net/ort-cpu/top1"].pop("drop_ci95"),
+    "bounds at no level": lambda found: found["checks"]["net/ort-cpu/top1"].update(drop_ci0=[0.0, 0.1]),
+    "a tolerance that is no drop": lambda found: found.update(tolerance={"top1": {"max_drop": "much"}}),
+    "a latency of text": lambda found: found["latency"]["net/ort-cpu"]["int8"].update(p50_ms="1"),
     "a negative count": lambda found: found["dataset"].update(n=-1),
 }
 

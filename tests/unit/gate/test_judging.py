@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantkit.core.comparison import Comparison, Coverage, Interval, NodeCoverage, Outcome
+from quantkit.core.comparison import (
+    Comparison,
+    Coverage,
+    EngineLayers,
+    Interval,
+    Latency,
+    MetricSummary,
+    NodeCoverage,
+    Noise,
+    Outcome,
+)
 from quantkit.core.errors import ArtifactError, DataError, ExitCode, QuantkitError, TooLittleError, UsageError
 from quantkit.core.tolerance import Drop, Tolerance
 from quantkit.core.verdict import Judgement, Verdict
@@ -34,7 +44,8 @@ def test_a_loss_is_held_against_the_limit(regressed: int, expected: Verdict) -> 
     judgement = judge(run(5000, regressed=regressed, fixed=10), ONE_POINT)
     assert judgement.verdict is expected
     assert judgement.checks[0].limit == 0.01
-    assert "1.00 pp is tolerated" in judgement.checks[0].reason
+    told = judgement.checks[0].reason
+    assert ("tolerance 1.00 pp" if expected is Verdict.INCONCLUSIVE else "1.00 pp is tolerated") in told
 
 
 def test_without_rules_the_first_accuracy_keeps_99_percent() -> None:
@@ -47,8 +58,8 @@ def test_an_open_question_says_how_many_samples_would_tell() -> None:
     check = judge(run(500, regressed=8, fixed=8)).checks[0]
     assert check.verdict is Verdict.INCONCLUSIVE
     assert "n = 500, flips 3.2 %" in check.reason
-    assert "minimum detectable drop 1.99 pp" in check.reason
-    assert f"about {check.facts['needed']:.0f} samples would tell" in check.reason
+    assert "MDE 2.07 pp > tolerance 0.75 pp" in check.reason
+    assert f"need ≈ {check.facts['needed']:.0f} samples" in check.reason
 
 
 def test_exit_codes_follow_what_was_asked_for() -> None:
@@ -135,6 +146,21 @@ def test_tolerances_come_from_the_baseline_where_none_are_typed() -> None:
     assert judge(run(5000), Rules(), baseline).checks[0].limit == 0.01
 
 
+def test_a_tolerance_that_is_typed_leaves_the_others_of_the_baseline_in_force() -> None:
+    baseline = updated(judge(run(5000), ONE_POINT), ONE_POINT, None, TODAY)
+    made = whole_set(0.398, 0.003)
+    both = replace(
+        made,
+        candidates=(
+            replace(run(5000).candidates[0], metrics=(*run().candidates[0].metrics, *made.candidates[0].metrics)),
+        ),
+    )
+    found = {check.metric: check.limit for check in judge(both, MAP, baseline).checks if check.against == "FP32"}
+    assert found == {"top1": 0.01, "detection-map": 0.01}
+    stricter = judge(both, Rules(tolerances={"top1": Tolerance(max_drop=Drop(0.5, "pp"))}), baseline)
+    assert stricter.checks[0].limit == 0.005
+
+
 def test_a_model_that_the_baseline_lacks_is_named() -> None:
     baseline = updated(judge(run(5000), ONE_POINT), ONE_POINT, None, TODAY)
     reference, candidate = hits(5000, right=3750, regressed=10, fixed=10)
@@ -200,6 +226,56 @@ def test_what_allows_no_verdict_is_refused(comparison: Comparison, kind: type[Qu
         judge(comparison)
 
 
+def engine(unscaled: dict[str, str] | None, **by_precision: int) -> Comparison:
+    """A run whose candidate is a TensorRT engine."""
+    layers = EngineLayers(by_precision, 0, unscaled)
+    return subject(run(), coverage=Coverage((NodeCoverage("conv", "Conv", "int8"),), layers))
+
+
+@pytest.mark.parametrize(
+    ("unscaled", "most", "verdict"),
+    [
+        (None, 0, Verdict.PASS),
+        ({"a": "constant", "b": "fused"}, 0, Verdict.PASS),
+        ({"a": "missing", "b": "fused"}, 0, Verdict.FAIL),
+        ({"a": "missing", "b": "missing"}, 2, Verdict.PASS),
+    ],
+    ids=["in the model", "excused", "one", "two allowed"],
+)
+def test_missing_scales_have_a_limit(unscaled: dict[str, str] | None, most: int, verdict: Verdict) -> None:
+    judgement = judge(engine(unscaled, int8=3), replace(ONE_POINT, max_missing_scales=most))
+    (check,) = (check for check in judgement.checks if check.metric == "missing-scales")
+    assert check.verdict is verdict
+    assert f"{most} are allowed" in check.reason
+
+
+def test_the_first_tensors_without_a_scale_are_named() -> None:
+    unscaled = dict.fromkeys(("a", "b", "c", "d"), "missing")
+    judgement = judge(engine(unscaled, int8=3), replace(ONE_POINT, max_missing_scales=0))
+    assert "4 tensors lack a scale (a, b, c, …); 0 are allowed" in [check.reason for check in judgement.checks]
+
+
+def test_an_engine_in_floats_is_there_to_measure_int8_against() -> None:
+    made = engine(None, int8=3)
+    halves = replace(
+        made.candidates[0].subject,
+        name="FP16",
+        digest=made.reference.digest,
+        coverage=Coverage((NodeCoverage("conv", "Conv", "fp16"),), EngineLayers({"fp16": 3}, 0)),
+    )
+    both = replace(made, candidates=(replace(made.candidates[0], subject=halves), *made.candidates))
+    assert {check.model for check in judge(both).checks} == {"int8"}
+    with pytest.raises(TooLittleError, match="nothing in FP16 is quantized"):
+        judge(both, Rules(models=("FP16",)))
+    with pytest.raises(TooLittleError, match="nothing in FP16 is quantized"):
+        judge(replace(both, candidates=both.candidates[:1]))
+
+
+def test_an_engine_of_the_reference_with_scales_from_beside_it_is_judged() -> None:
+    made = engine({}, int8=3)
+    assert judge(subject(made, digest=made.reference.digest)).checks
+
+
 def test_overlap_is_judged_where_that_is_asked_for() -> None:
     shared = replace(run(), data={"calibrated_on": "3"})
     assert judge(shared, Rules(allow_overlap=True)).verdict is Verdict.PASS
@@ -224,8 +300,12 @@ def test_rules_that_do_not_fit_the_run_are_refused(rules: Rules, message: str) -
 
 @pytest.mark.parametrize(
     ("rules", "lacking"),
-    [(Rules(latency={"p50": 0.1}), {"latency": None}), (Rules(min_int8_share=0.5), {"coverage": None})],
-    ids=["latency", "coverage"],
+    [
+        (Rules(latency={"p50": 0.1}), {"latency": None}),
+        (Rules(min_int8_share=0.5), {"coverage": None}),
+        (Rules(max_missing_scales=0), {"coverage": None}),
+    ],
+    ids=["latency", "coverage", "scales"],
 )
 def test_a_limit_on_what_was_not_measured_is_no_success(rules: Rules, lacking: dict[str, None]) -> None:
     with pytest.raises(TooLittleError, match="is limited but not known"):
@@ -272,3 +352,98 @@ def test_an_error_has_to_stay_below_its_bound() -> None:
         for least in (29.0, 30.0, 31.0)
     }
     assert found == {29.0: Verdict.FAIL, 30.0: Verdict.INCONCLUSIVE, 31.0: Verdict.PASS}
+
+
+def noisy(found: Comparison, floor: float) -> Comparison:
+    """A run whose models each differ from themselves by this much."""
+    return replace(found, noise={name: Noise(5000, 7, {"top1": floor}) for name in ("FP32", "int8")})
+
+
+def test_a_drop_that_noise_may_have_made_is_no_failure() -> None:
+    made = run(5000, regressed=200, fixed=10)
+    assert judge(made, ONE_POINT).verdict is Verdict.FAIL
+    check = judge(noisy(made, 0.02), ONE_POINT).checks[0]
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.facts["noise_floor"] == 0.04
+    assert "noise floor 4.00 pp" in check.reason
+    quiet = judge(noisy(made, 0.0), ONE_POINT).checks[0]
+    assert (quiet.verdict, quiet.facts["noise_floor"]) == (Verdict.FAIL, 0.0)
+    assert "noise" not in quiet.reason
+
+
+def test_noise_counts_against_a_pass_too() -> None:
+    assert judge(noisy(run(5000), 0.001), ONE_POINT).verdict is Verdict.PASS
+    assert judge(noisy(run(5000), 0.01), ONE_POINT).verdict is Verdict.INCONCLUSIVE
+
+
+def test_noise_widens_the_comparison_with_a_baseline() -> None:
+    baseline = updated(judge(run(5000), ONE_POINT), ONE_POINT, None, TODAY)
+    check = judge(noisy(run(5000), 0.001), ONE_POINT, baseline).checks[1]
+    assert (check.against, check.facts["noise_floor"]) == ("baseline", 0.002)
+
+
+SLOWER = replace(ONE_POINT, latency={"p50": 0.05})
+
+
+def timed(found: Comparison, fp32: float, int8: float) -> Comparison:
+    candidate = subject(found, latency=Latency(int8, int8, 100, 1, 5))
+    return replace(candidate, reference=replace(found.reference, latency=Latency(fp32, fp32, 100, 1, 5)))
+
+
+@pytest.mark.parametrize(
+    ("fp32", "int8", "expected"),
+    [(2.0, 0.8, Verdict.PASS), (1.0, 0.41, Verdict.PASS), (1.0, 0.43, Verdict.FAIL), (0.5, 0.4, Verdict.FAIL)],
+    ids=["a machine half as fast", "within the limit", "slower", "only the reference became faster"],
+)
+def test_latency_is_compared_with_the_baseline_as_a_part_of_the_references(
+    fp32: float, int8: float, expected: Verdict
+) -> None:
+    baseline = updated(judge(timed(run(5000), 1.0, 0.4), ONE_POINT), ONE_POINT, None, TODAY)
+    check = judge(timed(run(5000), fp32, int8), SLOWER, baseline).checks[-1]
+    assert (check.metric, check.against) == ("latency-p50", "baseline")
+    assert check.verdict is expected
+    assert not check.advisory
+
+
+def test_latency_only_warns_on_a_shared_machine_and_from_another_environment() -> None:
+    baseline = updated(judge(timed(run(5000), 1.0, 0.4), ONE_POINT), ONE_POINT, None, TODAY)
+    slower = timed(run(5000), 1.0, 2.0)
+    shared = judge(slower, replace(SLOWER, shared_machine=True), baseline)
+    assert shared.verdict is Verdict.PASS
+    assert [check.against for check in shared.warnings] == ["FP32", "baseline"]
+    assert "shared with other jobs" in shared.warnings[0].reason
+    elsewhere = judge(replace(slower, environment={"isa": "avx2"}), SLOWER, baseline)
+    assert [check.against for check in elsewhere.warnings] == ["baseline"]
+
+
+def whole_set(int8: float, spread: float, fp32: float = 0.40) -> Comparison:
+    """A run by a figure of the whole set, as mAP is, of which no sample has a share."""
+    difference = Interval(int8 - fp32, int8 - fp32 - spread, int8 - fp32 + spread)
+    summary = MetricSummary("detection-map", 5000, int8, fp32, difference, unit="share")
+    return changed(run(5000), metrics=(summary,), rows={})
+
+
+MAP = Rules(tolerances={"detection-map": Tolerance(max_drop=Drop(1, "pp"))})
+
+
+@pytest.mark.parametrize(
+    ("int8", "expected"), [(0.397, Verdict.PASS), (0.385, Verdict.INCONCLUSIVE), (0.36, Verdict.FAIL)]
+)
+def test_a_figure_of_the_whole_set_is_compared_with_its_baseline(int8: float, expected: Verdict) -> None:
+    baseline = updated(judge(whole_set(0.398, 0.003), MAP), MAP, None, TODAY)
+    check = judge(whole_set(int8, 0.003), MAP, baseline).checks[1]
+    assert (check.against, check.verdict) == ("baseline", expected)
+    assert check.drop is not None
+    assert "as if independent" in check.drop.method
+
+
+def test_a_figure_of_the_whole_set_and_another_reference_are_not_compared() -> None:
+    baseline = updated(judge(whole_set(0.398, 0.003), MAP), MAP, None, TODAY)
+    judgement = judge(whole_set(0.41, 0.003, fp32=0.42), MAP, baseline)
+    assert [check.against for check in judgement.checks] == ["FP32"]
+    assert "only FP32 is compared with" in judgement.notes[0]
+
+
+def test_a_figure_of_the_whole_set_has_no_clusters() -> None:
+    with pytest.raises(UsageError, match="holds nothing of it to draw in clusters"):
+        judge(whole_set(0.398, 0.003), replace(MAP, cluster="folder"))
