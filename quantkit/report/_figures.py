@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from quantkit.core.comparison import Comparison, Interval, MetricSummary, Subject
+from quantkit.core.comparison import Comparison, EngineLayers, Interval, MetricSummary, Subject
 from quantkit.report._numbers import milliseconds, plain, signed, sizes, times, unsigned
 
 NOTHING = "–"
@@ -13,6 +13,8 @@ NOTHING = "–"
 
 NEVER = ""
 """A cell that can have none, such as the reference's difference from itself."""
+
+_PRECISIONS = ("int8", "fp16", "fp32")
 
 Show = Callable[[MetricSummary], str | None]
 
@@ -35,7 +37,7 @@ def rows(comparison: Comparison) -> list[Row]:
     """All figures: metrics, those with a reference value first, then latency, size and coverage."""
     subjects = [comparison.reference, *(outcome.subject for outcome in comparison.candidates)]
     metrics = [row for name in _ranked(comparison) for row in _metric_rows(comparison, name)]
-    everything = [*metrics, *_latency_rows(subjects), *_size_rows(subjects), _coverage_row(subjects)]
+    everything = [*metrics, *_latency_rows(subjects), *_size_rows(subjects), *_coverage_rows(subjects)]
     return [row for row in everything if row.told]
 
 
@@ -140,10 +142,25 @@ def _size_rows(subjects: Sequence[Subject]) -> list[Row]:
     ]
 
 
-def _coverage_row(subjects: Sequence[Subject]) -> Row:
-    return Row("nodes in INT8", tuple(_covered(subject) for subject in subjects))
+def _coverage_rows(subjects: Sequence[Subject]) -> list[Row]:
+    """What the runtime really does; of an engine also its layers, and the tensors that it lacks a scale for."""
+    engines = [subject.coverage.engine if subject.coverage else None for subject in subjects]
+    return [
+        Row("nodes in INT8", tuple(_covered(subject) for subject in subjects)),
+        Row("engine layers INT8 / FP16 / FP32", tuple(_layers(engine) for engine in engines)),
+        Row("reformats", tuple(str(engine.reformats) if engine else NOTHING for engine in engines), detail=True),
+        Row("scales missing", tuple(_missing(engine) for engine in engines), detail=True),
+    ]
 
 
 def _covered(subject: Subject) -> str:
     coverage = subject.coverage
     return f"{coverage.integer} of {coverage.total}" if coverage else NOTHING
+
+
+def _layers(engine: EngineLayers | None) -> str:
+    return NOTHING if engine is None else " / ".join(str(engine.by_precision.get(name, 0)) for name in _PRECISIONS)
+
+
+def _missing(engine: EngineLayers | None) -> str:
+    return NOTHING if engine is None or engine.unscaled is None else str(len(engine.missing))

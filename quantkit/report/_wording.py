@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from quantkit.core.comparison import Comparison, Coverage, Interval, MetricSummary, Outcome, Subject
+from quantkit.core.comparison import DOUBTFUL, Comparison, Coverage, Interval, MetricSummary, Outcome, Subject
 from quantkit.core.text import shortened
 from quantkit.report._figures import change
 from quantkit.report._numbers import plain
@@ -15,6 +15,9 @@ from quantkit.report._numbers import plain
 # Longer lists are read by nobody in a terminal or a job summary; the whole is in run.json.
 _LINES = 30
 _LETTERS = 400
+
+# Digests that only a program compares.
+_FOR_PROGRAMS = frozenset({"calibration", "model", "samples_digest", "samples_sha256", "version"})
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -47,8 +50,8 @@ def headline(comparison: Comparison) -> str:
 def sections(comparison: Comparison) -> list[Section]:
     """Everything below the table: what it shows, notes, what stayed in float, where it comes from."""
     found = [
-        Section("What this shows", tuple(_verdicts(comparison))),
-        Section("Notes", comparison.notes),
+        Section("What this shows", (*doubts(comparison), *_verdicts(comparison))),
+        Section("Notes", tuple(note for note in comparison.notes if not note.startswith(DOUBTFUL))),
         *_left_in_float(comparison.candidates),
         Section("Provenance", tuple(_provenance(comparison)), background=True),
     ]
@@ -57,6 +60,11 @@ def sections(comparison: Comparison) -> list[Section]:
         for section in found
         if section.lines
     ]
+
+
+def doubts(comparison: Comparison) -> list[str]:
+    """What has to be read before any figure of accuracy."""
+    return [note.removeprefix(DOUBTFUL) for note in comparison.notes if note.startswith(DOUBTFUL)]
 
 
 def _capped(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -161,7 +169,8 @@ def _origin(subject: Subject) -> str:
 def _listed(facts: Mapping[str, str]) -> str:
     """Facts that fit a line: whole records and what is not the case stand in the run's JSON alone."""
     told = {name.removeprefix("quantkit."): fact for name, fact in facts.items() if fact not in ("", "false")}
-    return ", ".join(f"{name} {_fact(fact)}" for name, fact in told.items() if not fact.startswith("{"))
+    short = {name: fact for name, fact in told.items() if name not in _FOR_PROGRAMS and not fact.startswith("{")}
+    return ", ".join(f"{name} {_fact(fact)}" for name, fact in short.items())
 
 
 def _fact(fact: str) -> str:

@@ -8,7 +8,19 @@ from quantkit.core import plugins
 from quantkit.core.comparison import Comparison
 from quantkit.core.evidence import Evidence
 from quantkit.core.ports import Renderer
-from quantkit.report._html import advice, coverage, layers, origin, page, samples, tensors, tradeoff, verdict, weights
+from quantkit.report._html import (
+    advice,
+    coverage,
+    layers,
+    origin,
+    page,
+    samples,
+    sensitivity,
+    tensors,
+    tradeoff,
+    verdict,
+    weights,
+)
 from quantkit.report._wording import headline
 
 
@@ -33,9 +45,10 @@ class HtmlRenderer:
         library: str = plugins.optional("plotly.offline").get_plotlyjs()
         found = [
             verdict.section(comparison, self.evidence.judgement),
-            tradeoff.section(comparison),
-            layers.section(self.evidence),
+            tradeoff.section(comparison, self.evidence.sensitivity),
+            layers.section(comparison, self.evidence),
             tensors.section(self.evidence),
+            sensitivity.section(self.evidence.sensitivity),
             weights.section(self.evidence),
             samples.section(comparison, self.evidence),
             coverage.section(comparison),

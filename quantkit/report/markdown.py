@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from quantkit.core.comparison import Comparison
+from quantkit.core.layer_errors import LayerErrors
 from quantkit.core.ports import Renderer
-from quantkit.core.text import printable
-from quantkit.report._figures import Row, rows
+from quantkit.core.text import printable, shortened
+from quantkit.report._figures import Row, rows, value
 from quantkit.report._wording import Section, headline, model_names, sections
 
 # At the start of a line these would begin a list, a heading or a rule.
@@ -21,6 +22,7 @@ _ENTITIES = {"\\": "&bsol;", "|": "&vert;"}
 # GitHub turns these into mentions, references and links, even when escaped; a comment in between stops it.
 _LIVE = re.compile(r"@|#(?=\w)|:(?=//)|www(?=\.)", re.ASCII)
 _TRUNCATED = "\nTruncated; the whole is in the run's JSON.\n"
+_MOST_LAYERS = 10
 _STOP = r"\g<0><!-- -->"
 
 
@@ -48,24 +50,44 @@ def _held(opening: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MarkdownRenderer:
-    """The table first, then what it shows, notes, and, folded away, coverage and provenance.
+    """The table first, then what it shows, notes, and, folded away, the worst layers, coverage and provenance.
 
     Args:
         limit_bytes: sections that do not fit are left out, from the end, and the text says so. GitHub takes 1 MiB for
             a job summary and 64 KiB for a comment.
+        layers: candidate → its error layer by layer, where that was measured.
     """
 
     limit_bytes: int = 900_000
+    layers: Mapping[str, LayerErrors] = field(default_factory=dict)
 
     def render(self, comparison: Comparison) -> str:
         """The whole text."""
         text = "\n".join([f"### {escaped(headline(comparison))}", "", *_table(comparison), ""])
-        for section in sections(comparison):
+        told = sections(comparison)
+        folded = [section for section in told if section.background]
+        for section in [*(section for section in told if not section.background), *self._worst, *folded]:
             block = _folded(section) if section.background else _open(section)
             if len(f"{text}\n{block}{_TRUNCATED}".encode()) > self.limit_bytes:
                 return f"{text}{_TRUNCATED}"
             text = f"{text}\n{block}"
         return text
+
+    @property
+    def _worst(self) -> list[Section]:
+        return [
+            Section(
+                f"The layers of {shortened(name, 60)} that lose most",
+                tuple(
+                    f"{shortened(layer.tensor, 120)} ({layer.operator or 'model input'}): SQNR "
+                    f"{value(layer.accumulated_db, 'dB')} with everything before it, {value(layer.isolated_db, 'dB')} "
+                    "by itself"
+                    for layer in errors.worst_first[:_MOST_LAYERS]
+                ),
+                background=True,
+            )
+            for name, errors in self.layers.items()
+        ]
 
 
 def _table(comparison: Comparison) -> list[str]:

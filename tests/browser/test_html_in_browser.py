@@ -64,7 +64,7 @@ def test_every_plot_is_drawn_and_the_console_stays_empty(
     page, complaints = ran(chromium, report, tmp_path, scheme, "--dump-dom")
     assert complaints == []
     places = re.findall(r'id="(plot-[a-z0-9-]+)" role="group"', page)
-    names = ("tradeoff", "layers", "histogram", "curves", "weights", "flips-0")
+    names = ("tradeoff", "layers", "layers-worst", "histogram", "curves", "weights", "flips-0")
     assert {f"plot-{name}" for name in names} <= set(places)
     assert page.count("js-plotly-plot") >= len(places)
     assert page.count('class="main-svg"') >= len(places)

@@ -78,7 +78,7 @@ def figure(identity: str, caption: str, data: str, *, tall: bool = False) -> str
     # What scrolls has to be reachable for those who scroll with the keyboard.
     kind = '"plot tall" tabindex="0"' if tall else '"plot"'
     return (
-        f'<figure><figcaption id="{identity}-caption">{escaped(caption)}</figcaption>'
+        f'<figure><figcaption id="{identity}-caption">{escaped(caption, 2000)}</figcaption>'
         f'<div class={kind} id="{identity}" role="group" aria-labelledby="{identity}-caption"></div>'
         f"{data}</figure>"
     )

@@ -19,7 +19,7 @@ def section(comparison: Comparison, evidence: Evidence) -> Section:
         lines += [
             ["calibration", "samples", str(len(statistics.samples))],
             ["calibration", "preprocessing", statistics.fingerprint.preprocessing],
-            *(["calibration", name, fact] for name, fact in statistics.environment.items()),
+            *(["calibration", name, fact] for name, fact in sorted(statistics.environment.items())),
         ]
     told = next((part.lines for part in sections(comparison) if part.title == "Provenance"), ())
     methods = [line for line in told if line.startswith(("intervals of ", "latency: "))]

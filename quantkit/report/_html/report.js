@@ -69,9 +69,9 @@
     const result = JSON.parse(JSON.stringify(figure));
     for (const trace of result.data) {
       if (trace.name) trace.name = plain(trace.name);
-      if (Array.isArray(trace.text)) trace.text = trace.text.map(plain);
+      if (Array.isArray(trace.text)) trace.text = trace.text.map((text) => (Array.isArray(text) ? text.map(plain) : plain(text)));
     }
-    for (const key of ["xaxis", "yaxis"]) {
+    for (const key of ["xaxis", "yaxis", "xaxis2"]) {
       const own = result.layout[key];
       if (own && own.ticktext) own.ticktext = own.ticktext.map(label);
       if (own && own.title) own.title.text = plain(own.title.text);
@@ -79,30 +79,41 @@
     return result;
   };
 
+  // A layer: name, operator, three ratios, what it runs in where that is not INT8, whether it has ratios.
   const drawLayers = () => {
     const all = report.layers[byId("layers-model").selectedIndex];
-    const worst = document.querySelector("[name=layers-order]:checked").value === "worst";
-    const height = (value) => (value === null ? Infinity : value);
-    const shown = worst ? [...all].sort((a, b) => height(a[3]) - height(b[3])) : all;
+    const height = (layer) => (!layer[6] ? Infinity : layer[3] === null ? 1e9 : layer[3]);
+    drawOrder("plot-layers", all);
+    drawOrder("plot-layers-worst", [...all].sort((a, b) => height(a) - height(b)));
+  };
+  const drawOrder = (id, shown) => {
     const places = shown.map((_, index) => index);
-    const text = shown.map(([name, operator]) => plain(name) + " (" + plain(operator || "model input") + ")");
+    const text = shown.map(([name, operator, , , , left]) =>
+      plain(name) + " (" + plain(operator || "model input") + ")" + (left ? "<br>" + plain(left) : ""));
     const series = (column, name, rest) => ({ name, text, y: places, x: shown.map((layer) => layer[column]),
       textposition: "none", hovertemplate: "%{text}<br>" + name + ": %{x:.1f} dB<extra></extra>", ...rest });
+    const most = Math.max(20, ...shown.flatMap((layer) => [layer[2], layer[3], layer[4]].map((value) => value ?? 0)));
     const data = [
       series(2, "isolated", { type: "bar", orientation: "h", marker: { color: COLOURS[0] } }),
-      series(3, "accumulated", { type: "bar", orientation: "h", marker: { color: COLOURS[1], pattern: { shape: "/", fillmode: "overlay", fgopacity: 0.6, size: 6 } } }),
+      series(3, "accumulated", { type: "bar", orientation: "h", marker: { color: COLOURS[1], pattern: { shape: ".", fillmode: "overlay", fgcolor: "#ffffff", fgopacity: 0.7, size: 5 } } }),
     ];
     if (shown.some((layer) => layer[4] !== null)) {
       data.push(series(4, "at the output", { textposition: undefined, mode: "markers", marker: { color: COLOURS[2], symbol: "diamond", size: 8 } }));
     }
+    const floating = places.filter((place) => shown[place][5]);
+    if (floating.length) {
+      data.unshift({ type: "bar", orientation: "h", name: "not in INT8", y: floating, x: floating.map(() => most), text: floating.map((place) => text[place]),
+        textposition: "none", hovertemplate: "%{text}<extra></extra>", width: 0.9, offset: -0.45,
+        marker: { color: "rgba(128,128,128,0.12)", line: { color: style("--line"), width: 0.5 }, pattern: { shape: "/", fgcolor: style("--line"), fillmode: "overlay", fgopacity: 0.8, size: 7 } } });
+    }
     const inner = Math.max(240, 30 * shown.length);
-    draw("plot-layers", data, {
-      height: inner + 140, barmode: "group", bargap: 0.25,
+    draw(id, data, {
+      height: inner + 160, barmode: "group", bargap: 0.25,
       xaxis: { title: { text: "SQNR (dB)" }, rangemode: "tozero", side: "top" },
       yaxis: { range: [shown.length - 0.5, -0.5], tickvals: places, ticktext: shown.map((layer) => label(layer[0])) },
-      margin: { t: 110, b: 30 }, legend: { y: 1 + 52 / inner },
-      shapes: [{ type: "line", x0: 20, x1: 20, y0: 0, y1: 1, yref: "paper", line: { dash: "dash", width: 1, color: style("--text") } }],
-      annotations: [{ x: 20, y: 0, yref: "paper", yanchor: "top", showarrow: false, text: "20 dB" }],
+      margin: { t: 130, b: 30 }, legend: { y: 1 + 66 / inner },
+      shapes: [{ type: "line", x0: report.low_db, x1: report.low_db, y0: 0, y1: 1, yref: "paper", line: { dash: "dash", width: 1.5, color: style("--text") } }],
+      annotations: [{ x: report.low_db, y: 0, yref: "paper", yanchor: "top", showarrow: false, text: report.low_db + " dB" }],
     });
   };
 
@@ -118,12 +129,13 @@
     const most = Math.max(...tensor.counts, 1);
     const data = [{ type: "bar", name: "values", x: centres, y: tensor.counts.map((count) => count || null),
       width: tensor.step, marker: { color: style("--bars") }, hovertemplate: "about %{x:.4g}: %{y}<extra></extra>" }];
-    tensor.rules.forEach(([rule, low, high, clipped], index) => {
-      const ends = low === high ? [low] : [low, high];
+    tensor.rules.forEach(([rule, low, high, clipped, , used], index) => {
+      // A range that begins at 0 clips nothing there.
+      const ends = [...new Set([low, high])].filter((end) => end !== 0);
       data.push({ mode: "lines+markers", name: plain(rule) + ", clips " + figures(100 * clipped) + " %",
-        x: ends.flatMap((end) => [end, end, null]), y: ends.flatMap(() => [0.7, most * 1.6 ** (1 + index / 2), null]),
-        line: { color: COLOURS[index % 4], dash: DASHES[index % 4], width: 2 },
-        marker: { symbol: SYMBOLS[index % 5], size: 8 },
+        x: ends.flatMap((end) => [end, end, null]), y: ends.flatMap(() => [0.7, most * 1.5 ** (1 + index), null]),
+        line: { color: COLOURS[index % 4], dash: DASHES[index % 4], width: used ? 2.5 : 1 },
+        marker: { symbol: SYMBOLS[index % 5] + (used ? "" : "-open"), size: 8 },
         hovertemplate: "%{x:.5g}<extra>" + plain(rule) + "</extra>" });
     });
     if (byId("tensor-codes").checked && tensor.rules.length) {
@@ -132,18 +144,22 @@
         marker: { symbol: "line-ns-open", size: 9, color: style("--text") }, hoverinfo: "x" });
     }
     draw("plot-histogram", data, { bargap: 0, xaxis: { title: { text: "value" } },
-      yaxis: { type: "log", title: { text: "values" }, range: [Math.log10(0.6), Math.log10(most) + 0.6], dtick: 1 } });
+      yaxis: { type: "log", title: { text: "values" }, range: [Math.log10(0.6), Math.log10(most) + 0.18 * (tensor.rules.length + 2)], dtick: 1 } });
     rows(byId("tensor-bins"), ["from", "to", "values"], tensor.counts.map((count, index) =>
       [figures(tensor.start + index * tensor.step), figures(tensor.start + (index + 1) * tensor.step), count]).filter((line) => line[2]));
     const share = (100 * tensor.zeros / tensor.count).toFixed(1);
-    const odd = tensor.nans + tensor.infinities ? tensor.nans + " NaN and " + tensor.infinities + " infinite values are left out." : "No NaN, no infinity.";
+    const odd = tensor.nans + tensor.infinities ? tensor.nans + " NaN and " + tensor.infinities + " infinite values are left out. " : "No NaN, no infinity. ";
+    // Bins end far above the smallest normal number, so what is counted is a bound.
+    const [nearest, width] = tensor.smallest;
+    const tiny = nearest ? "At most " + nearest + " denormal: so many values lie nearer to 0 than " + figures(width) + ", the width of a bin." : "No denormal.";
     byId("tensor-facts").textContent = tensor.count + " values from " + figures(tensor.low) + " to " + figures(tensor.high) +
-      "; " + share + " % are exactly 0 and not in the plot. " + odd;
+      "; " + share + " % are exactly 0 and not in the plot. " + odd + tiny;
     drawCurves(tensor);
   };
 
   const drawCurves = (tensor) => {
     const titles = { entropy: "KL divergence (nats)", mse: "squared error, share of the energy" };
+    const axes = { entropy: "KL (nats)", mse: "error / energy" };
     const found = Object.entries(tensor.curves);
     const data = [], lines = [], notes = [];
     found.forEach(([rule, [limits, losses]], index) => {
@@ -156,13 +172,13 @@
         line: { color: COLOURS[index ? 2 : 1], dash: index ? "dot" : "solid", width: 2 }, marker: { size: 4 } });
       data.push({ ...own, mode: "markers", name: "least of " + plain(rule) + " at " + figures(limits[at]), x: [limits[at]], y: [Math.max(least, floor)],
         marker: { color: COLOURS[index ? 2 : 1], symbol: index ? "square" : "diamond", size: 13, line: { width: 1.5, color: style("--text") } } });
-      if (last !== null && last <= 1.05 * least) notes.push(rule + ": as good without clipping");
+      if (at < losses.length - 1 && last !== null && last <= report.flat * least) notes.push((axes[rule] || rule) + " is flat: without any clipping it is within 5 % of the least, so that clipping gains nothing here.");
       limits.forEach((limit, place) => lines.push([rule, figures(limit), figures(losses[place])]));
     });
     const layout = { height: 420, xaxis: { title: { text: "threshold" }, anchor: found.length > 1 ? "y2" : "y" },
-      yaxis: { type: "log", domain: found.length > 1 ? [0.54, 1] : [0, 1], exponentformat: "power", dtick: 1 },
-      annotations: notes.map((text, index) => ({ text: plain(text), showarrow: false, xref: "paper", yref: "paper", x: 1, y: 0.98 - index * 0.08, xanchor: "right" })) };
-    if (found.length > 1) layout.yaxis2 = { type: "log", domain: [0, 0.46], exponentformat: "power", dtick: 1 };
+      yaxis: { type: "log", domain: found.length > 1 ? [0.54, 1] : [0, 1], exponentformat: "power", dtick: 1, title: { text: axes[found[0]?.[0]] || "loss" } } };
+    if (found.length > 1) layout.yaxis2 = { type: "log", domain: [0, 0.46], exponentformat: "power", dtick: 1, title: { text: axes[found[1][0]] || "loss" } };
+    byId("tensor-flat").textContent = notes.map((note) => "⚠ " + note).join(" ");
     if (!found.length) layout.annotations = [{ text: "too few distinct values for a curve", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }];
     draw("plot-curves", data, layout);
     rows(byId("tensor-curves"), ["rule", "threshold", "loss"], lines);
@@ -175,7 +191,6 @@
   if (report.layers) {
     drawLayers();
     byId("layers-model").addEventListener("change", drawLayers);
-    document.querySelectorAll("[name=layers-order]").forEach((choice) => choice.addEventListener("change", drawLayers));
   }
   if (report.tensors && report.tensors.length) {
     drawTensor();

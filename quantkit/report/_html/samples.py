@@ -14,6 +14,7 @@ from quantkit.report._html.palette import COLOURS
 from quantkit.report._numbers import unsigned
 
 _MOST_CLASSES = 40
+_ORDER = "Answers that became wrong come first, then other changes; among equals, the least SQNR of the outputs."
 _ICONS = {"regressed": "✗ regressed", "fixed": "✓ fixed", "changed": "↷ changed", "noisy": "∿ noisiest"}
 
 
@@ -35,7 +36,7 @@ def section(comparison: Comparison, evidence: Evidence) -> Section | None:
             parts.append(figure(identity, _caption(flips), folded("The numbers", _table(flips))))
         if own:
             cards = "".join(_card(sample, evidence.pictures) for sample in own)
-            gallery = f'<div class="gallery">{cards}</div>'
+            gallery = f'<p class="quiet">{_ORDER}</p><div class="gallery">{cards}</div>'
             parts.append(folded(f"The {len(own)} worst samples", gallery, shown=number == 0))
     return Section("samples", "Changed answers", "".join(parts), figures) if parts else None
 
@@ -53,7 +54,9 @@ def _table(flips: Sequence[ClassFlips]) -> str:
 
 def _drawn(flips: Sequence[ClassFlips]) -> dict[str, Any]:
     places = list(range(len(flips)))
-    few = max(flip.regressed + flip.fixed for flip in flips) < 10
+    most = max(max(flip.regressed, flip.fixed) for flip in flips)
+    step = -(-most // 4)
+    ticks = [step * number for number in range(-4, 5) if abs(step * number) < most + step]
     series = (
         ("regressed", [-flip.regressed for flip in flips], COLOURS[1], "/"),
         ("fixed", [flip.fixed for flip in flips], COLOURS[0], ""),
@@ -67,7 +70,9 @@ def _drawn(flips: Sequence[ClassFlips]) -> dict[str, Any]:
         "layout": {
             "height": max(220, 22 * len(flips) + 130),
             "barmode": "relative",
-            "xaxis": {"title": {"text": "samples"}, "tickformat": "d", **({"dtick": 1} if few else {})},
+            # Regressed samples lie to the left of 0, and there are no negative numbers of them.
+            "xaxis": {"title": {"text": "samples"}, "range": [-1.08 * most, 1.08 * most], "tickvals": ticks,
+                      "ticktext": [str(abs(tick)) for tick in ticks]},
             "yaxis": {"title": {"text": "class"}, "range": [len(flips) - 0.5, -0.5], "tickvals": places,
                       "ticktext": [str(flip.label) for flip in flips]},
         },

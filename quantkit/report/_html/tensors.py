@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from quantkit.core.calibration import TensorCalibration
+from quantkit.core.calibration import Calibration, TensorCalibration
 from quantkit.core.evidence import Curve, Evidence
 from quantkit.core.histogram import Histogram
 from quantkit.core.statistics import Statistics
+from quantkit.report._html.advice import FLAT
 from quantkit.report._html.markup import Section, escaped, figure, folded, short, table
 from quantkit.report._numbers import plain
 
@@ -25,26 +26,39 @@ def section(evidence: Evidence) -> Section | None:
     if evidence.statistics is None:
         return None
     histograms = {name: evidence.statistics.histograms[name] for name in _order(evidence, evidence.statistics)}
-    options = "".join(f"<option>{escaped(name, 100)}</option>" for name in histograms)
+    first = _most_lost(evidence)
+    options = "".join(
+        f"<option{' selected' if name == first else ''}>{escaped(name, 100)}</option>" for name in histograms
+    )
     controls = (
         f'<div class="controls"><label>activation <select id="tensor">{options}</select></label>'
-        '<label><input type="checkbox" id="tensor-codes"> show the codes of the first rule</label></div>'
+        '<label><input type="checkbox" id="tensor-codes"> show the INT8 codes of the first rule</label></div>'
         '<p id="tensor-facts" aria-live="polite"></p>'
     )
     samples = len(evidence.statistics.samples)
     values = figure(
         "plot-histogram",
         f"Values of the activation over {samples} calibration samples, on a logarithmic scale, and the range that each "
-        "rule keeps. What lies beyond saturates. Exact zeros are left out: every scale represents them.",
+        "rule keeps: what lies beyond saturates. Rules that no model was made by are drawn thin. Exact zeros are left "
+        "out, as every scale represents them.",
         f'<details id="tensor-bins"><summary>The numbers</summary></details>{_ranges(evidence, histograms)}',
     )
     losses = figure(
         "plot-curves",
-        "What the rules entropy and mse minimize, over a symmetric threshold; the mark is the least.",
+        "What the rules entropy and mse minimize, over a symmetric threshold; the large mark is the least. Where the "
+        "divergence has a gap it is infinite: clipping there would merge values that the histogram tells apart. A "
+        "range with a zero point is chosen end by end, so that its ends may lie elsewhere.",
+        '<p id="tensor-flat" class="quiet" aria-live="polite"></p>'
         '<details id="tensor-curves"><summary>The numbers</summary></details>',
     )
-    data = {"tensors": [_told(name, found, evidence) for name, found in histograms.items()]}
+    data = {"tensors": [_told(name, found, evidence) for name, found in histograms.items()], "flat": FLAT}
     return Section("activations", "Activations and thresholds", controls + values + losses, data=data)
+
+
+def _most_lost(evidence: Evidence) -> str | None:
+    """The activation that is shown first: the one that loses most by itself."""
+    layers = [layer for errors in evidence.layers.values() for layer in errors.layers]
+    return min(layers, key=lambda layer: layer.isolated_db).tensor if layers else None
 
 
 def _order(evidence: Evidence, statistics: Statistics) -> list[str]:
@@ -61,15 +75,18 @@ def _ranges(evidence: Evidence, histograms: Mapping[str, Histogram]) -> str:
         [name, rule, plain(float(own.range.low)), plain(float(own.range.high)), f"{100 * own.clipped:.4f} %",
          f"{100 * own.clipped_energy:.4f} %", ", ".join(own.notes) or "–"]
         for name in histograms
-        for rule, own in _own(evidence, name).items()
+        for rule, own, _ in _own(evidence, name)
     ]  # fmt: skip
     header = ["activation", "rule", "from", "to", "values clipped", "energy clipped", "notes"]
     return folded("All ranges", table(header, lines, names=2))
 
 
-def _own(evidence: Evidence, name: str) -> dict[str, TensorCalibration]:
-    found = {rule: calibration.tensors.get(name) for rule, calibration in evidence.calibrations.items()}
-    return {rule: own for rule, own in found.items() if own is not None}
+def _own(evidence: Evidence, name: str) -> Iterator[tuple[str, TensorCalibration, Calibration]]:
+    """Of each candidate, and of each rule that none was made by, what it says about one tensor."""
+    others = {f"{rule} (not used)": calibration for rule, calibration in evidence.alternatives.items()}
+    for title, calibration in {**evidence.calibrations, **others}.items():
+        if (own := calibration.tensors.get(name)) is not None:
+            yield title, own, calibration
 
 
 def _told(name: str, histogram: Histogram, evidence: Evidence) -> dict[str, Any]:
@@ -83,13 +100,14 @@ def _told(name: str, histogram: Histogram, evidence: Evidence) -> dict[str, Any]
         "count": histogram.count,
         "zeros": histogram.zeros,
         "nans": histogram.nans,
+        "smallest": [int(histogram.positive[0] + histogram.negative[0]), short(histogram.width)],
         "infinities": histogram.positive_infinities + histogram.negative_infinities,
         "low": short(histogram.low),
         "high": short(histogram.high),
         "rules": [
-            [rule, short(float(kept.range.low)), short(float(kept.range.high)), short(kept.clipped),
-             evidence.calibrations[rule].symmetric]
-            for rule, kept in _own(evidence, name).items()
+            [rule, short(float(kept.range.low)), short(float(kept.range.high)), short(kept.clipped), made.symmetric,
+             made in evidence.calibrations.values()]
+            for rule, kept, made in _own(evidence, name)
         ],
         "curves": {rule: _points(curve) for rule, curve in own.items() if curve.limits.size},
     }  # fmt: skip

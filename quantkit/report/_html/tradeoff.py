@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quantkit.core.comparison import Comparison, MetricSummary, Subject
+from quantkit.core.sensitivity import Sensitivity
 from quantkit.report._html.markup import Section, figure, folded, short, table
 from quantkit.report._html.palette import COLOURS, SYMBOLS
 from quantkit.report._numbers import milliseconds, unsigned
@@ -26,12 +27,18 @@ class _Point:
     above: float
 
 
-def section(comparison: Comparison) -> Section | None:
-    """A point for each model whose latency was measured; nothing where no metric has a value for FP32 and INT8."""
+def section(comparison: Comparison, sensitivity: Sensitivity | None = None) -> Section | None:
+    """A point for each model whose latency was measured; nothing where no metric has a value for FP32 and INT8.
+
+    Models with their worst layers left in FP32 were compared elsewhere, so they stand where they were to FP32 there.
+    """
     metric = _metric(comparison)
     if metric is None:
         return None
-    points = _points(comparison, metric.metric, 100.0 if metric.unit == "share" else 1.0)
+    factor = 100.0 if metric.unit == "share" else 1.0
+    points = _points(comparison, metric.metric, factor)
+    others = _left_out(sensitivity, points[0], metric.metric, factor) if points and sensitivity else []
+    points += others
     if len(points) < 2:
         return None
     title = metric.title or metric.metric
@@ -46,6 +53,11 @@ def section(comparison: Comparison) -> Section | None:
         f"{title} against latency. Whiskers: the paired interval of the difference from FP32, and the 90th percentile "
         "of latency. The dashed line joins the models that no other beats in both."
     )
+    if others:
+        caption += (
+            " \u201cMinus n\u201d: the n layers that cost most left in FP32, measured by quantkit sensitivity on "
+            "samples of its own, and placed by their distance from FP32 there."
+        )
     body = figure(_IDENTITY, caption, folded("The numbers", table(header, lines)))
     return Section("tradeoff", "Accuracy and latency", body, {_IDENTITY: _drawn(points, f"{title} ({unit})")})
 
@@ -74,6 +86,21 @@ def _point(subject: Subject, value: float, below: float, above: float) -> list[_
     if timed is None:
         return []
     return [_Point(subject.name, timed.p50_ms, max(0.0, timed.p90_ms - timed.p50_ms), value, below, above)]
+
+
+def _left_out(sensitivity: Sensitivity, reference: _Point, metric: str, factor: float) -> list[_Point]:
+    """Latency by its ratio to that of FP32, the metric by its difference."""
+    found = []
+    for point in sensitivity.points:
+        summary, fp32 = point.metric(metric), sensitivity.reference_latency
+        if point.left_out and summary and summary.difference and point.latency and fp32 and fp32.p50_ms > 0:
+            slower, spread = reference.latency_ms / fp32.p50_ms, summary.difference
+            p50, p90 = point.latency.p50_ms * slower, point.latency.p90_ms * slower
+            value = reference.value + spread.estimate * factor
+            below, above = (spread.estimate - spread.low) * factor, (spread.high - spread.estimate) * factor
+            name = f"{sensitivity.rule} minus {len(point.left_out)}"
+            found.append(_Point(name, p50, max(0.0, p90 - p50), value, below, above))
+    return found
 
 
 def _drawn(points: Sequence[_Point], title: str) -> Mapping[str, Any]:

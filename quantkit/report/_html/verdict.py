@@ -7,8 +7,8 @@ from quantkit.core.verdict import Judgement
 from quantkit.report._figures import change, rows, value
 from quantkit.report._html.checks import checked
 from quantkit.report._html.intervals import picture, span_of
-from quantkit.report._html.markup import Section, escaped, listed, table
-from quantkit.report._wording import model_names, sections
+from quantkit.report._html.markup import Section, escaped, folded, listed, table
+from quantkit.report._wording import doubts, model_names, sections
 
 _COLUMNS = (
     ("model", "name"),
@@ -26,11 +26,22 @@ _COLUMNS = (
 def section(comparison: Comparison, judgement: Judgement | None) -> Section:
     """The verdicts where there are any, what the run shows in sentences, and the figures with their intervals."""
     told = {part.title: part.lines for part in sections(comparison)}
-    checks = [] if judgement is None else [checked(judgement)]
-    body = [*checks, listed(told.get("What this shows", ())), _differences(comparison), _figures(comparison)]
+    shows = listed(told.get("What this shows", ()))
+    body = [shows] if judgement is None else [_doubted(comparison), checked(judgement)]
     if notes := told.get("Notes"):
         body.append(f'<div class="note" role="note"><strong>Notes</strong>{listed(notes)}</div>')
-    return Section("verdict", "What INT8 cost", "".join(body))
+    body.append(_figures(comparison))
+    if differences := _differences(comparison):
+        body.append(
+            folded("Every metric with its paired interval", f"{'' if judgement is None else shows}{differences}")
+        )
+    return Section("verdict", "Verdict" if judgement and judgement.checks else "What INT8 cost", "".join(body))
+
+
+def _doubted(comparison: Comparison) -> str:
+    """What has to be known before any verdict is believed."""
+    found = doubts(comparison)
+    return f'<div class="note" role="note">{listed(found)}</div>' if found else ""
 
 
 def _figures(comparison: Comparison) -> str:

@@ -11,6 +11,9 @@ from quantkit.report._numbers import plain
 
 _IDENTITY = "plot-weights"
 
+# A channel of zeros has no place on a logarithmic scale.
+_FLOOR = 2.0**-12
+
 
 def section(evidence: Evidence) -> Section | None:
     """A box for each weight."""
@@ -19,7 +22,9 @@ def section(evidence: Evidence) -> Section | None:
         return None
     caption = (
         "Largest magnitude of each output channel, as a share of the largest in the same weight, on a logarithmic "
-        "scale. With one scale for all, a channel at 1/16 would have 4 of its 8 bits; every channel has its own here."
+        "scale: the box holds half of the channels, its line is the median, the whiskers reach to the extremes. With "
+        "one scale for the whole weight, a channel at 1/16 would have 4 of its 8 bits; every channel has its own here. "
+        "To the right: the bits that its own scale gains the median channel."
     )
     lines = [
         [spread.tensor, spread.operator, str(spread.channels), *(plain(share, 3) for share in spread.quantiles),
@@ -40,10 +45,14 @@ def _bits(spread: Spread) -> str:
     return f"{bits_gained(spread):.1f}"
 
 
+def _lowest(spreads: tuple[Spread, ...]) -> float:
+    """Where the axis begins, as a power of ten."""
+    least = min((share for spread in spreads for share in spread.quantiles if share), default=1.0)
+    return math.log10(max(least, _FLOOR)) - 0.1
+
+
 def _drawn(spreads: tuple[Spread, ...]) -> dict[str, object]:
-    # A channel of zeros has no place on a logarithmic scale.
-    floor = 2.0**-12
-    columns = [[short(max(spread.quantiles[which], floor)) for spread in spreads] for which in range(5)]
+    columns = [[short(max(spread.quantiles[which], _FLOOR)) for spread in spreads] for which in range(5)]
     box = {
         "type": "box",
         "orientation": "h",
@@ -54,12 +63,25 @@ def _drawn(spreads: tuple[Spread, ...]) -> dict[str, object]:
         "showlegend": False,
         "text": [spread.tensor for spread in spreads],
     }
+    gained = {
+        "mode": "text",
+        "x": [1.0] * len(spreads),
+        "y": list(range(len(spreads))),
+        "text": [f"\u00a0 {bits_gained(spread):.1f} bits" for spread in spreads],
+        "textposition": "middle right",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    powers = range(-12, 1, 2)
     return {
-        "data": [box],
+        "data": [box, gained],
         "layout": {
             "height": max(300, 24 * len(spreads) + 110),
-            "xaxis": {"type": "log", "title": {"text": "share of the largest"}, "dtick": math.log10(4),
-                      "tickformat": ".3~g"},
+            "margin": {"r": 90},
+            "xaxis": {"type": "log", "title": {"text": "share of the largest"}, "range": [_lowest(spreads), 0.02],
+                      "tickvals": [2.0**power for power in powers],
+                      "ticktext": ["1" if power == 0 else f"1/{2**-power}" for power in powers]},
             "yaxis": {"autorange": "reversed", "tickvals": list(range(len(spreads))),
                       "ticktext": [spread.tensor for spread in spreads]},
         },

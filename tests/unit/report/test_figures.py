@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quantkit.core.comparison import Coverage, Interval, MetricSummary
+from quantkit.core.comparison import Coverage, EngineLayers, Interval, MetricSummary
 from quantkit.report._figures import NEVER, NOTHING, rows
 from tests.fake_comparison import comparison
 
@@ -50,6 +50,19 @@ def test_what_nobody_has_is_not_a_row() -> None:
     candidates = tuple(replace(o, subject=s, metrics=()) for o, s in zip(whole.candidates, subjects, strict=True))
     bare = replace(whole, reference=replace(whole.reference, latency=None), candidates=candidates)
     assert [row.label for row in rows(bare)] == ["size", "times smaller", "nodes in INT8"]
+
+
+def test_an_engine_says_what_it_consists_of_and_for_want_of_which_scales_it_computes_in_floats() -> None:
+    whole = comparison()
+    layers = (EngineLayers({"int8": 14, "fp32": 1}, 8), EngineLayers({"int8": 9}, 0, {"a": "missing", "b": "fused"}))
+    candidates = tuple(
+        replace(outcome, subject=replace(outcome.subject, coverage=Coverage((), engine)))
+        for outcome, engine in zip(whole.candidates, layers, strict=True)
+    )
+    found = {row.label: row.cells for row in rows(replace(whole, candidates=candidates))}
+    assert found["engine layers INT8 / FP16 / FP32"] == (NOTHING, "14 / 0 / 1", "9 / 0 / 0")
+    assert found["reformats"] == (NOTHING, "8", "0")
+    assert found["scales missing"] == (NOTHING, NOTHING, "1")
 
 
 def test_infinite_figures_have_a_sign() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from quantkit.core.layer_errors import LayerError, LayerErrors
 from quantkit.report.markdown import MarkdownRenderer, escaped
 from tests.fake_comparison import comparison
 
@@ -56,3 +57,13 @@ def test_a_summary_never_exceeds_its_limit_and_says_what_happened() -> None:
 def test_of_many_lines_the_first_are_shown_and_the_rest_counted() -> None:
     whole = replace(comparison(), notes=tuple(f"note {number}" for number in range(45)))
     assert "- … and 15 more, in the run's JSON" in MarkdownRenderer().render(whole)
+
+
+def test_the_ten_worst_layers_are_told_where_they_were_measured() -> None:
+    layers = tuple(LayerError(f"t{number}", "Conv", 40.0, 30.0 + number) for number in reversed(range(12)))
+    errors = {"max": LayerErrors("f" * 64, "a" * 64, 8, 0, layers)}
+    text = MarkdownRenderer(layers=errors).render(comparison())
+    told = text.partition("The layers of max that lose most")[2].partition("</details>")[0]
+    assert "- t0 (Conv): SQNR 30.00 dB with everything before it, 40.00 dB by itself" in told
+    assert "t9 " in told
+    assert "t10" not in told

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from quantkit.core.comparison import Comparison, Interval, MetricSummary
+from quantkit.core.comparison import DOUBTFUL, Comparison, Interval, MetricSummary
 from quantkit.report._wording import headline, sections, verdict
 from tests.fake_comparison import comparison
 
@@ -74,6 +74,12 @@ def test_without_an_accuracy_that_is_said() -> None:
     assert lines(replace(whole, candidates=bare), "What this shows") == (
         "Accuracy was not measured: the figures say how far outputs moved, not whether it matters.",
     )
+
+
+def test_a_doubt_about_every_figure_comes_before_them() -> None:
+    whole = replace(comparison(), notes=("small", f"{DOUBTFUL}the labels look wrong"))
+    assert lines(whole, "What this shows")[0] == "the labels look wrong"
+    assert lines(whole, "Notes") == ("small",)
 
 
 def test_reasons_are_counted_and_candidates_alike_told_together() -> None:
