@@ -16,7 +16,7 @@ from quantkit.graph.editing.draft import Draft
 from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.ort_kernels import CLAMPING, counts
 from quantkit.graph.passes.node_names import nodes_named
-from quantkit.graph.provenance import left_out
+from quantkit.graph.provenance import facts, left_out
 
 _PAIR = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _CODES = frozenset({TensorProto.INT8, TensorProto.UINT8})
@@ -73,16 +73,28 @@ def coverage(model: ModelProto, optimized: ModelProto) -> Coverage:
     wiring = Wiring(model.graph)
     kernels = _kernels(optimized.graph)
     stated = left_out(model)
+    ours = bool(facts(model))
     codes = _codes(wiring)
 
     def described(at: int) -> NodeCoverage:
         node = wiring.nodes[at]
         precision = _precision(wiring, node, kernels)
         reason = "" if precision == "int8" else stated.get(node.name) or _reason(wiring, node)
-        return NodeCoverage(wiring.title(at), node.op_type, precision, reason)
+        return NodeCoverage(wiring.title(at), _operator(node, ours=ours), precision, reason)
 
-    counted = (at for at, node in enumerate(wiring.nodes) if node.op_type not in _PAIR and counts(wiring, at))
+    counted = (at for at, node in enumerate(wiring.nodes) if _operator(node, ours=ours) and counts(wiring, at))
     return Coverage(tuple(described(at) for at in counted if not codes.intersection(wiring.nodes[at].output)))
+
+
+def _operator(node: NodeProto, *, ours: bool) -> str:
+    """What the node was in the FP32 model; empty for one that came with the Q/DQ pairs.
+
+    The export writes an Add as a Sum where the runtime would make something slower of it, and puts a Sum of one
+    behind a MaxPool before which no Q is to move.
+    """
+    if node.op_type in _PAIR or (ours and node.op_type == "Sum" and len(node.input) == 1):
+        return ""
+    return "Add" if ours and node.op_type == "Sum" else node.op_type
 
 
 def _kernels(graph: GraphProto) -> dict[str, str]:

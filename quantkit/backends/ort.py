@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import onnxruntime
 
 from quantkit.backends import _cpu
 from quantkit.backends._ort_coverage import measured_coverage
-from quantkit.backends._ort_session import OrtEngine, session
+from quantkit.backends._ort_session import OrtEngine, load_custom_ops, session
 from quantkit.backends._ort_taps import OrtTaps
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.comparison import Coverage
+from quantkit.core.files import digest_of
 from quantkit.core.ports import Backend, Observer
 
 
@@ -22,11 +24,13 @@ class OrtBackend:
 
     Args:
         threads: threads of one ``run``; ``None`` takes every core this process may use.
-        device: ``"cpu"`` or ``"cuda"``; another device than the one asked for is never used silently.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; another device than the one asked for is never used silently.
+        custom_ops: libraries of operators that every session loads; they are code.
     """
 
     threads: int | None = None
     device: str = "cpu"
+    custom_ops: tuple[Path, ...] = ()
 
     def build(self, model: SerializedModel) -> OrtEngine:
         """An engine that computes the model's outputs.
@@ -43,7 +47,7 @@ class OrtBackend:
         Each runs on the thread that calls it. Tensors in `plain` are shown in the model's own layout.
         """
         # Threads work on batches of their own, so each run stays on the thread that asked for it.
-        options = OrtBackend(threads=1, device=self.device).options
+        options = replace(self, threads=1).options
         taps = OrtTaps(model, options, device=self.device, plain=frozenset(plain))
         return [taps.observer() for _ in range(count)]
 
@@ -60,6 +64,8 @@ class OrtBackend:
         options.log_severity_level = 4
         # A pool that goes on spinning after its run would slow whatever runs next: in a comparison, its rival.
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        for library in self.custom_ops:
+            load_custom_ops(options, library)
         return options
 
     def environment(self) -> Mapping[str, str]:
@@ -69,6 +75,7 @@ class OrtBackend:
             "onnxruntime": onnxruntime.__version__,
             "device": self.device,
             "threads": threads,
+            **{f"custom operators {library.name}": digest_of(library) for library in self.custom_ops},
         } | _cpu.description()
 
 

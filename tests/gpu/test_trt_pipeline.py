@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import quantkit
+from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.pipeline.collecting import Collecting
 from quantkit.pipeline.comparing import Comparing
 
@@ -18,7 +19,12 @@ def test_digits_lose_nothing_that_matters(digits: Path, tmp_path: Path) -> None:
     calibration, evaluation = (
         quantkit.open_source(digits / part, preprocessing=digits / "preprocess.toml") for part in ("calib", "eval")
     )
-    on_the_gpu = quantkit.collect(model, calibration, how=Collecting(backend="tensorrt", targets=("tensorrt",)))
+    # Batches of 12, which the sources' batches are cut into, and no divisor of their number.
+    on_the_gpu = quantkit.collect(
+        model,
+        calibration,
+        how=Collecting(backend="tensorrt", targets=("tensorrt",), building=BuildOptions(batch=12)),
+    )
     on_the_cpu = quantkit.collect(model, calibration, how=Collecting(targets=("tensorrt",)))
     assert on_the_gpu.histograms.keys() == on_the_cpu.histograms.keys()
     for name, ours in on_the_gpu.histograms.items():

@@ -67,6 +67,7 @@ class Regrouped:
                 f"a batch lacks input {name!r}",
                 where=_who(samples),
                 cause=f"it has {', '.join(sorted(samples.inputs)) or 'none'}",
+                hints=["give every input of the model in each batch"],
             )
         shape = values.shape if size is None else (size, *values.shape[1:])
         if shape != expected or values.ndim != len(expected):

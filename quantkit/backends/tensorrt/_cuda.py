@@ -12,7 +12,7 @@ import numpy as np
 import pycuda.driver as cuda
 
 from quantkit.core.arrays import Array
-from quantkit.core.errors import SetupError
+from quantkit.core.errors import OutOfMemoryError, SetupError
 
 
 class Gpu:
@@ -67,11 +67,11 @@ def gpu() -> Gpu:
 
 def _refused(failure: Exception) -> SetupError:
     if isinstance(failure, cuda.MemoryError):
-        return SetupError(
+        return OutOfMemoryError(
             "QK4022",
             "not enough GPU memory",
             cause=str(failure),
-            hints=["smaller batches", "nvidia-smi shows who else uses it"],
+            hints=["use a smaller --batch-size", "nvidia-smi shows who else uses it"],
         )
     return SetupError("QK4023", "the GPU failed", cause=str(failure), hints=["nvidia-smi; a restart may help"])
 

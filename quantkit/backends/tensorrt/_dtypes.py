@@ -28,7 +28,12 @@ def numpy_type(dtype: Any, tensor: str) -> np.dtype[Any]:
         ModelError: NumPy has none, as for bfloat16.
     """
     if dtype.name not in _NUMPY:
-        raise ModelError("QK3046", f"{tensor!r} is {dtype.name}, which NumPy does not have", where=tensor)
+        raise ModelError(
+            "QK3046",
+            f"{tensor!r} is {dtype.name}, which NumPy does not have",
+            where=tensor,
+            hints=["export the model with float32 inputs and outputs"],
+        )
     return np.dtype(_NUMPY[dtype.name])
 
 
@@ -52,10 +57,20 @@ def as_fed(values: Array, dtype: np.dtype[Any], name: str) -> Array:
     if values.dtype == dtype:
         return values
     if not np.can_cast(values.dtype, dtype, "same_kind"):
-        raise DataError("QK2156", f"input {name!r} is {values.dtype}, the engine takes {dtype}", where=name)
+        raise DataError(
+            "QK2156",
+            f"input {name!r} is {values.dtype}, the engine takes {dtype}",
+            where=name,
+            hints=["give arrays of the type that the engine takes"],
+        )
     if dtype.kind in "iu" and values.size:
         limits = np.iinfo(dtype)
         furthest = max(values.max(), values.min(), key=abs)
         if not limits.min <= furthest <= limits.max:
-            raise DataError("QK2155", f"input {name!r} holds {furthest}, which {dtype} does not", where=name)
+            raise DataError(
+                "QK2155",
+                f"input {name!r} holds {furthest}, which {dtype} does not",
+                where=name,
+                hints=["give values that fit the type, or build the engine from a model with a wider one"],
+            )
     return values.astype(dtype)

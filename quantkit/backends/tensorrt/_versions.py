@@ -31,6 +31,11 @@ def precision_by_flags() -> bool:
     return known("BuilderFlag.INT8") is not None
 
 
+def types_from_model(*, strongly_typed: bool) -> bool:
+    """Whether a network takes every type from the model, so that FP16 has to be in the model."""
+    return strongly_typed or not precision_by_flags()
+
+
 def network_flags(*, strongly_typed: bool) -> int:
     """The bits that a network has to be created with.
 
@@ -71,25 +76,5 @@ def require_calibrators(what: str) -> None:
             "quantkit calibrate MODEL --data DATA --target tensorrt writes such a model; build that one",
             "quantkit cache convert CACHE MODEL.int8.onnx --model MODEL --trust-cache makes one of an old cache",
             'pip install "tensorrt<11" keeps calibrators',
-        ],
-    )
-
-
-def require_precision_flags(precision: str) -> None:
-    """For builds of a plain model in another precision than its own.
-
-    Raises:
-        SetupError: only the model itself can say so in this version.
-    """
-    if precision_by_flags():
-        return
-    raise SetupError(
-        "QK4026",
-        f"TensorRT {trt.__version__} cannot build a float32 model in {precision}",
-        cause="version 11 takes every type from the model; there is no flag that allows another",
-        hints=[
-            "for int8, build the Q/DQ model that quantkit quantize --target tensorrt writes",
-            "for fp16, convert the model's own types first",
-            'pip install "tensorrt<11" keeps the flags',
         ],
     )

@@ -21,7 +21,9 @@ from quantkit.backends.tensorrt.build import Int8Scales, plan_of
 from quantkit.backends.tensorrt.counting import TensorRtCounter
 from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.backends.tensorrt.plan import Machine, PlanRecord
+from quantkit.backends.tensorrt.profiling import profiled, typical
 from quantkit.backends.tensorrt.runtime import TensorRtEngine
+from quantkit.backends.tensorrt.shares import Profiled
 from quantkit.backends.tensorrt.timing import GpuStopwatch
 from quantkit.core.artifact import Artifact, SerializedModel
 from quantkit.core.comparison import Coverage, Latency
@@ -118,9 +120,13 @@ class TensorRtBackend:
         """The layers of an engine that was built from `model`, whichever scales it has."""
         return _layers(engine.information(), _graph(model))
 
-    def latencies(self, engines: Mapping[str, TensorRtEngine], samples: Samples) -> dict[str, Latency]:
-        """How long each engine takes for `samples` on the GPU alone, taking turns."""
-        return GpuStopwatch().measured(engines, samples)
+    def latencies(self, engines: Mapping[str, TensorRtEngine], samples: Samples | None = None) -> dict[str, Latency]:
+        """How long each engine takes for `samples`, or some of their usual size, on the GPU alone, taking turns."""
+        return GpuStopwatch().measured(engines, samples or typical(next(iter(engines.values()))))
+
+    def profile(self, engine: TensorRtEngine, model: SerializedModel) -> Profiled:
+        """What the time of an engine that was built from `model` goes into, at its usual sizes."""
+        return profiled(engine, typical(engine).inputs, _graph(model))
 
     @property
     def has_calibrators(self) -> bool:

@@ -9,20 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-import onnx
 import tensorrt as trt
+from onnx import ModelProto
 
 from quantkit.backends.tensorrt._cuda import gpu
 from quantkit.backends.tensorrt._log import Heard, heard
 from quantkit.backends.tensorrt._progress import BuildProgress, watched
-from quantkit.backends.tensorrt._versions import known, precision_by_flags, require_precision_flags
-from quantkit.backends.tensorrt.network import Parsed, parsed
+from quantkit.backends.tensorrt._versions import known, types_from_model
+from quantkit.backends.tensorrt.network import Parsed, parsed, typed
 from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import ModelError, SetupError, UsageError
 from quantkit.core.files import readable, write_whole
 from quantkit.core.plugins import did_you_mean
+from quantkit.graph.halves import has_halves
 from quantkit.graph.loading.operators import quantized_operators
+from quantkit.graph.loading.reading import parsed as proto_of
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +67,9 @@ def plan_of(
         UsageError: an input with free dimensions and no profile for them.
     """
     with gpu().current(), heard() as told:
-        read = parsed(model, options, told)
-        precision = _precision(model, options, scales)
+        proto = proto_of(model.proto)
+        precision = _precision(proto, options, scales)
+        read = parsed(typed(model, proto, options, precision), options, told)
         config = _configured(read, options, precision)
         if scales is not None:
             scales.attach(read, config)
@@ -84,12 +87,12 @@ def plan_of(
         return bytes(memory)
 
 
-def _precision(model: SerializedModel, options: BuildOptions, scales: Int8Scales | None) -> str:
+def _precision(proto: ModelProto, options: BuildOptions, scales: Int8Scales | None) -> str:
     """The precision asked for, or the one that scales are there for; raises where the two do not go together."""
-    has_pairs = bool(quantized_operators(onnx.load_model_from_string(model.proto)))
+    has_pairs = bool(quantized_operators(proto))
     _refuse_ignored_scales(options.precision, scales, has_pairs=has_pairs)
     has_scales = has_pairs or scales is not None
-    precision = options.precision if options.precision != "auto" else "int8" if has_scales else "fp32"
+    precision = options.precision if options.precision != "auto" else _own_precision(proto, has_scales=has_scales)
     if precision == "int8" and not has_scales:
         raise ModelError(
             "QK3045",
@@ -97,9 +100,13 @@ def _precision(model: SerializedModel, options: BuildOptions, scales: Int8Scales
             cause="TensorRT would build it in another precision without saying so",
             hints=["give it scales: calibrate, or quantize with --target tensorrt first"],
         )
-    if precision != "fp32" and not has_pairs:
-        require_precision_flags(precision)
     return precision
+
+
+def _own_precision(proto: ModelProto, *, has_scales: bool) -> str:
+    if has_scales:
+        return "int8"
+    return "fp16" if has_halves(proto) else "fp32"
 
 
 def _refuse_ignored_scales(precision: str, scales: Int8Scales | None, *, has_pairs: bool) -> None:
@@ -137,7 +144,7 @@ def _allow_precision(config: Any, options: BuildOptions, precision: str) -> None
     if precision == "fp32":
         # TF32 is on unless told otherwise, and rounds to 10 bits: no reference for anything.
         config.clear_flag(trt.BuilderFlag.TF32)
-    if options.strongly_typed or not precision_by_flags():
+    if types_from_model(strongly_typed=options.strongly_typed):
         return
     if precision == "int8":
         config.set_flag(known("BuilderFlag.INT8"))

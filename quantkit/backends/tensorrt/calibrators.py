@@ -150,6 +150,7 @@ class Feed:
                 "QK2154",
                 f"{samples} calibration samples came of {promised} that were promised",
                 cause="the source ended early; nothing was written",
+                hints=["give a source that yields as many samples as it says"],
             )
         if self._batches.repeated:
             logger.info("%d samples were repeated to fill the last batch", self._batches.repeated)

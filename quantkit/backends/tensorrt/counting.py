@@ -28,7 +28,11 @@ class TensorRtCounter:
     def __init__(self, engine: TensorRtEngine) -> None:
         for binding in engine.outputs:
             if binding.dtype != np.float32:
-                raise ModelError("QK3048", f"tensor {binding.name!r} is {binding.dtype}, only float32 can be counted")
+                raise ModelError(
+                    "QK3048",
+                    f"tensor {binding.name!r} is {binding.dtype}, only float32 can be counted",
+                    hints=["collect on the processor instead"],
+                )
         self.engine = engine
         self._tallies: _Tallies | None = None
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from onnx import GraphProto, NodeProto
 
-from quantkit.core.comparison import Coverage, NodeCoverage
+from quantkit.core.comparison import Coverage, EngineLayers, NodeCoverage
 from quantkit.core.errors import InternalError
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.products import PRODUCTS
@@ -76,7 +76,12 @@ def layers(information: str, titles: Iterable[str]) -> tuple[Layer, ...]:
     try:
         listed = list(json.loads(_NO_NUMBER.sub("null", information))["Layers"])
     except (ValueError, KeyError, TypeError) as reason:
-        raise InternalError("QK9020", "TensorRT describes its engine in an unknown way", cause=str(reason)) from reason
+        raise InternalError(
+            "QK9020",
+            "TensorRT describes its engine in an unknown way",
+            cause=str(reason),
+            hints=["please report this, with the version of TensorRT"],
+        ) from reason
     finder = _Titles(titles)
     # Without detailed verbosity a layer is its name and nothing else.
     return tuple(_layer(entry if isinstance(entry, dict) else {"Name": entry}, finder) for entry in listed)
@@ -136,28 +141,32 @@ def _named_precision(text: str) -> str:
     return next((name for name, pattern in _PRECISIONS.items() if pattern.search(text)), "")
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCounts:
-    """How many layers compute in which precision; layers that only convert are counted apart."""
+def composition(engine: Sequence[Layer], absent: Mapping[str, str] | None = None) -> EngineLayers:
+    """How many layers compute in which precision; layers that only convert are counted apart.
 
-    by_precision: Mapping[str, int]
-    reformats: int
-
-    def __str__(self) -> str:
-        shown = [f"{number} {name or 'unknown'}" for name, number in sorted(self.by_precision.items())]
-        return ", ".join([*shown, f"{self.reformats} reformats"])
-
-
-def counts(engine: Sequence[Layer]) -> LayerCounts:
-    """The layers of an engine, counted."""
+    Args:
+        engine: its layers.
+        absent: as for `unscaled`, where the engine was built from scales beside the model.
+    """
     computing = [layer for layer in engine if not layer.is_reformat]
-    return LayerCounts(Counter(layer.precision for layer in computing), len(engine) - len(computing))
+    return EngineLayers(
+        by_precision=dict(sorted(Counter(layer.precision or "unknown" for layer in computing).items())),
+        reformats=len(engine) - len(computing),
+        unscaled=None if absent is None else unscaled(engine, absent),
+    )
 
 
-def coverage(engine: Sequence[Layer], graph: GraphProto) -> Coverage:
-    """In which precision an engine computes each matrix product of the model it was built from."""
+def coverage(engine: Sequence[Layer], graph: GraphProto, absent: Mapping[str, str] | None = None) -> Coverage:
+    """In which precision an engine computes each matrix product of the model it was built from.
+
+    Args:
+        engine: its layers.
+        graph: the model.
+        absent: as for `composition`.
+    """
     homes = _homes(engine)
-    return Coverage(tuple(_covered(title(node), node, homes) for node in matrix_products(graph)))
+    nodes = tuple(_covered(title(node), node, homes) for node in matrix_products(graph))
+    return Coverage(nodes, composition(engine, absent))
 
 
 def _covered(name: str, node: NodeProto, homes: Mapping[str, Layer]) -> NodeCoverage:

@@ -10,12 +10,15 @@ from typing import Any
 import onnx
 import tensorrt as trt
 from google.protobuf.message import DecodeError
+from onnx import ModelProto
 
 from quantkit.backends.tensorrt._log import Heard, log
-from quantkit.backends.tensorrt._versions import known, network_flags
+from quantkit.backends.tensorrt._versions import known, network_flags, types_from_model
 from quantkit.backends.tensorrt.options import BuildOptions, Profile, profile_for
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import ModelError, SetupError
+from quantkit.graph.editing.draft import Draft
+from quantkit.graph.halves import has_halves, with_halves
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,24 @@ class Parsed:
             for name, shapes in self.profiles.items():
                 profile.set_shape(name, shapes.usual, shapes.usual, shapes.usual)
             config.set_calibration_profile(profile)
+
+
+def typed(model: SerializedModel, proto: ModelProto, options: BuildOptions, precision: str) -> SerializedModel:
+    """`model` with float16 types in it, where no flag can ask for them and its author has not done so.
+
+    Args:
+        model: as given.
+        proto: the same, read.
+        options: how it is built.
+        precision: of the engine; what an ``"int8"`` one may use besides is in `options`.
+
+    Raises:
+        ModelError: the operators of a model with Q/DQ nodes cannot be converted to a version that takes float16.
+    """
+    wanted = precision == "fp16" or (precision == "int8" and options.rest == "fp16")
+    if not wanted or not types_from_model(strongly_typed=options.strongly_typed) or has_halves(proto):
+        return model
+    return SerializedModel(Draft.of(with_halves(proto, model.folder).proto).serialized(), model.folder)
 
 
 def parsed(model: SerializedModel, options: BuildOptions, told: Heard) -> Parsed:
@@ -126,7 +147,12 @@ def shape_of(dims: Any, tensor: str) -> tuple[int, ...]:
     try:
         return tuple(int(size) for size in dims)
     except ValueError as unknown:
-        raise ModelError("QK3044", f"TensorRT cannot tell the rank of {tensor!r}", where=tensor) from unknown
+        raise ModelError(
+            "QK3044",
+            f"TensorRT cannot tell the rank of {tensor!r}",
+            where=tensor,
+            hints=["fix the sizes that the model leaves open, with --shapes"],
+        ) from unknown
 
 
 def _refused(parser: Any, model: SerializedModel, told: Heard) -> ModelError:

@@ -12,6 +12,7 @@ from quantkit.core.errors import UsageError
 Shape: TypeAlias = tuple[int, ...]
 
 Precision: TypeAlias = Literal["auto", "fp32", "fp16", "int8"]
+Rest: TypeAlias = Literal["fp16", "fp32"]
 
 # TensorRT's own default is all memory of the device; an engine that is timed beside others needs less.
 DEFAULT_BATCH = 32
@@ -39,7 +40,11 @@ class Profile:
         ranks = {len(self.smallest), len(self.usual), len(self.largest)}
         sizes = zip(self.smallest, self.usual, self.largest, strict=False)
         if len(ranks) > 1 or not all(0 <= low <= middle <= high for low, middle, high in sizes):
-            raise UsageError("QK1061", f"a profile must grow from smallest to largest, got {self.described(', ')}")
+            raise UsageError(
+                "QK1061",
+                f"a profile must grow from smallest to largest, got {self.described(', ')}",
+                hints=["give --min-shapes, --opt-shapes and --max-shapes in ascending order"],
+            )
 
     @classmethod
     def fixed(cls, shape: Shape) -> Profile:
@@ -63,15 +68,16 @@ class BuildOptions:
 
     Args:
         precision: ``"fp32"`` clears TF32, so that it can serve as a reference; ``"fp16"``; ``"int8"``; ``"auto"`` is
-            int8 for a model with Q/DQ nodes and fp32 for any other.
+            int8 for a model with Q/DQ nodes, fp16 for one that has such types, and fp32 for any other.
         rest: what an int8 engine may use where int8 is slower or has no scale. With ``"fp32"`` such an engine is
-            usually slower than an fp16 one.
+            usually slower than an fp16 one. Allowed by a flag, or, where types come from the model, by Casts in it.
         profiles: input name → shapes, for inputs with free dimensions; one whose only free dimension is the batch
             takes 1 to `batch` samples unless it is listed.
         batch: the usual and the largest batch of such inputs.
         workspace_bytes: most GPU memory that a layer may use while it runs; ``None`` sets no limit.
         timing_cache: a file that measured kernel times are read from and written to; later builds are much faster.
-        strongly_typed: take every type from the model (TensorRT 10; version 11 always does).
+        strongly_typed: take every type from the model (TensorRT 10; version 11 always does). What `precision` and
+            `rest` ask for is then put into the model, unless it has types of 16 bits already.
         dla_core: run on this deep learning accelerator, and on the GPU what it cannot.
         tactic_sources: names of TensorRT's `TacticSource` to use; ``None`` takes the defaults without those whose
             library is missing.
@@ -79,7 +85,7 @@ class BuildOptions:
     """
 
     precision: Precision = "auto"
-    rest: Literal["fp16", "fp32"] = "fp16"
+    rest: Rest = "fp16"
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     batch: int = DEFAULT_BATCH
     workspace_bytes: int | None = None

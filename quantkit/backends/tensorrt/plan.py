@@ -11,8 +11,8 @@ from typing import Any
 
 from quantkit._version import __version__
 from quantkit.core.artifact import Artifact
-from quantkit.core.errors import ArtifactError, SetupError
-from quantkit.core.files import readable, write_whole
+from quantkit.core.errors import ArtifactError, QuantkitError, SetupError
+from quantkit.core.files import digest_of, named, readable, replacing_named, write_whole
 
 SCHEMA = "quantkit.plan/1"
 KIND = "tensorrt-plan"
@@ -60,10 +60,11 @@ def sidecar(path: Path) -> Path:
 
 
 def save(plan: bytes, path: Path, record: PlanRecord) -> Artifact:
-    """Writes a plan and its record, each atomically; a plan whose record did not follow it is refused by `load`."""
-    digest = write_whole(path, plan)
+    """Writes a plan and its record, or neither."""
     text = json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    write_whole(sidecar(path), text.encode())
+    with replacing_named(path, _recorded(path)):
+        digest = write_whole(path, plan)
+        write_whole(sidecar(path), text.encode())
     return Artifact(path, KIND, digest, {"record": str(sidecar(path))})
 
 
@@ -83,9 +84,42 @@ def load(path: Path, here: Machine, *, trust: bool = False) -> bytes:
         plan = path.read_bytes()
     if not trust:
         record = _record_of(path)
+        if (kept := named(path, record.sha256)) != path:
+            plan = kept.read_bytes()
         _refuse_stranger(path, hashlib.sha256(plan).hexdigest(), record)
         _refuse_other_machine(path, record.machine, here)
     return plan
+
+
+def verified(path: Path) -> PlanRecord:
+    """The record of the plan at `path`, once the plan is what it describes; that takes neither TensorRT nor a GPU.
+
+    Raises:
+        ArtifactError: no plan, no record, another plan than the recorded one, or a record that cannot be read.
+    """
+    found = digest_of(path)
+    record = _record_of(path)
+    if (kept := named(path, record.sha256)) != path:
+        found = digest_of(kept)
+    _refuse_stranger(path, found, record)
+    return record
+
+
+def record(path: Path) -> PlanRecord:
+    """What is known of the plan at `path`, which is not loaded for it.
+
+    Raises:
+        ArtifactError: it has no record, or one that cannot be read.
+    """
+    return _record_of(path)
+
+
+def _recorded(path: Path) -> str | None:
+    """The digest of the plan that the record beside `path` describes, if there is one."""
+    try:
+        return _record_of(path).sha256
+    except QuantkitError:
+        return None
 
 
 def _record_of(path: Path) -> PlanRecord:

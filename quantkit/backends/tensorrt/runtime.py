@@ -13,11 +13,11 @@ import tensorrt as trt
 
 from quantkit.backends.tensorrt._cuda import DeviceMemory, Gpu, PinnedMemory
 from quantkit.backends.tensorrt._dtypes import as_fed, numpy_type
-from quantkit.backends.tensorrt._log import heard
+from quantkit.backends.tensorrt._log import Heard, heard
 from quantkit.backends.tensorrt.network import new_runtime, shape_of
 from quantkit.backends.tensorrt.options import Profile, Shape, shape_text
 from quantkit.core.arrays import Array, Batch
-from quantkit.core.errors import ArtifactError, DataError, ModelError, SetupError
+from quantkit.core.errors import ArtifactError, DataError, ModelError, OutOfMemoryError, SetupError
 
 
 @dataclass(slots=True)
@@ -46,11 +46,9 @@ class Binding:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def fixed_batch(self) -> int | None:
-        """The one size of axis 0 that an input may have."""
-        if self.profile is None or self.profile.smallest[:1] != self.profile.largest[:1]:
-            return None
-        return self.profile.usual[0] if self.profile.usual else None
+    def fewest(self) -> int | None:
+        """The smallest size of axis 0 that an input may have."""
+        return self.profile.smallest[0] if self.profile and self.profile.smallest else None
 
     def view(self) -> Array:
         """The host's side of it."""
@@ -73,27 +71,43 @@ class TensorRtEngine:
             self._runtime = new_runtime(told)
             self._engine = self._runtime.deserialize_cuda_engine(plan)
             if self._engine is None:
-                raise ArtifactError("QK3274", "TensorRT does not take the plan", cause=told.cause)
-            self.context = self._engine.create_execution_context()
-            if self.context is None:
-                raise SetupError("QK4022", "not enough GPU memory", cause=told.cause, hints=["smaller batches"])
+                raise ArtifactError(
+                    "QK3274", "TensorRT does not take the plan", cause=told.cause, hints=["build the engine again"]
+                )
+            self.context = _context(self._engine, told)
             self.stream = cuda.Stream()
             self.inputs, self.outputs = _bindings(self._engine)
 
     def run(self, batch: Batch) -> Batch:
         """Outputs by name; the arrays stay valid until the next call only.
 
-        A batch with fewer samples than an engine of fixed shape takes is filled up, and the outputs are cut.
+        A batch with fewer samples than the engine takes is filled up, and the outputs are cut.
 
         Raises:
             DataError: the batch does not fit the engine.
         """
-        wanted, given = self._missing(batch)
+        whole = self.filled(batch)
         with self.gpu.current():
-            self.feed(_filled(batch, wanted - given) if wanted > given else batch)
+            self.feed(whole)
             self.execute()
             answers = self.fetch()
-        return {name: values[:given] if values.shape[:1] == (wanted,) else values for name, values in answers.items()}
+        if whole is batch:
+            return answers
+        given, fed = (len(next(iter(arrays.values()))) for arrays in (batch, whole))
+        return {name: values[:given] if values.shape[:1] == (fed,) else values for name, values in answers.items()}
+
+    def filled(self, batch: Batch) -> Batch:
+        """`batch` with its last sample repeated until the engine takes it; as it is where that is not what it lacks."""
+        wanted = {binding.fewest for binding in self.inputs}
+        given = {len(values) if values.ndim else None for values in batch.values()}
+        if len(wanted) != 1 or len(given) != 1:
+            return batch
+        missing = (wanted.pop() or 0) - (given.pop() or 0)
+        if missing <= 0:
+            return batch
+        return {
+            name: np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) for name, values in batch.items()
+        }
 
     def feed(self, batch: Batch) -> None:
         """Copies the inputs to the GPU, which is the calling thread's own already."""
@@ -111,7 +125,12 @@ class TensorRtEngine:
         """Launches the engine on what was fed."""
         with heard() as told:
             if not self.context.execute_async_v3(self.stream.handle):
-                raise SetupError("QK4023", "the GPU failed", cause=told.cause)
+                raise SetupError(
+                    "QK4023",
+                    "the GPU failed",
+                    cause=told.cause,
+                    hints=["nvidia-smi shows whether it is well; a smaller --batch-size takes less memory"],
+                )
 
     def fetch(self) -> Batch:
         """Copies the outputs to the host and waits for them."""
@@ -152,12 +171,24 @@ class TensorRtEngine:
     def information(self) -> str:
         """What TensorRT says of every layer, as JSON, at the usual shapes."""
         with self.gpu.current():
-            # Formats, and with them precisions, are told for definite shapes only.
+            # Formats, and with them precisions, are told for definite shapes only: in 8.5, for those that were run.
             self.fit(self.usual_shapes)
+            for binding in self.inputs:
+                cuda.memset_d8_async(binding.device.address, 0, binding.size * binding.dtype.itemsize, self.stream)
+            self.execute()
+            self.stream.synchronize()
             inspector = self._engine.create_engine_inspector()
             inspector.execution_context = self.context
             text: str = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
             return text
+
+    def renew(self) -> None:
+        """Takes an execution context anew: TensorRT takes a profiler off none that has one."""
+        with self.gpu.current(), heard() as told:
+            self.stream.synchronize()
+            # First goes the old one's memory.
+            self.context, self._shapes = None, {}
+            self.context = _context(self._engine, told)
 
     def close(self) -> None:
         """Gives the GPU's memory back."""
@@ -180,29 +211,25 @@ class TensorRtEngine:
         names = [binding.name for binding in self.outputs]
         return f"TensorRtEngine({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
-    def _missing(self, batch: Batch) -> tuple[int, int]:
-        """Samples that the engine insists on and samples that are there; (0, 0) where that cannot be said."""
-        wanted = {binding.fixed_batch for binding in self.inputs}
-        given = {len(values) if values.ndim else None for values in batch.values()}
-        if len(wanted) != 1 or len(given) != 1:
-            return 0, 0
-        return wanted.pop() or 0, given.pop() or 0
-
     def _refuse_misfits(self, batch: Batch) -> None:
         names = {binding.name for binding in self.inputs}
         if names != batch.keys():
             raise DataError(
                 "QK2157",
                 f"a batch holds {', '.join(sorted(batch)) or 'nothing'}, the engine takes {', '.join(sorted(names))}",
+                hints=["name the arrays as the model names its inputs"],
             )
         for binding in self.inputs:
             if binding.profile and not binding.profile.holds(batch[binding.name].shape):
                 raise _misfit(binding, batch[binding.name].shape)
 
 
-def _filled(batch: Batch, missing: int) -> Batch:
-    """`batch` with its last sample repeated."""
-    return {name: np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) for name, values in batch.items()}
+def _context(engine: Any, told: Heard) -> Any:
+    made = engine.create_execution_context()
+    if made is None:
+        hints = ["use a smaller --batch-size", "nvidia-smi shows who else uses it"]
+        raise OutOfMemoryError("QK4022", "not enough GPU memory", cause=told.cause, hints=hints)
+    return made
 
 
 def _bindings(engine: Any) -> tuple[list[Binding], list[Binding]]:

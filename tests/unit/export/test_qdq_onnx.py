@@ -159,3 +159,16 @@ def test_a_defect_of_ours_is_an_internal_error_and_writes_nothing(
         with pytest.raises(InternalError, match="not valid ONNX"):
             QdqOnnxExporter(largest=largest).write(model, calibration(model), tmp_path / "int8.onnx")
     assert not (tmp_path / "int8.onnx").exists()
+
+
+def test_a_weight_may_have_one_scale(model: Model, tmp_path: Path) -> None:
+    scales = {}
+    for per_channel in (True, False):
+        path = tmp_path / f"{per_channel}.onnx"
+        QdqOnnxExporter(per_channel=per_channel).write(model, calibration(model), path)
+        proto = onnx.load(path)
+        sizes = {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
+        weights = [node for node in proto.graph.node if len(sizes.get(node.input[0], ())) == 2]
+        scales[per_channel] = [sizes[node.input[1]] for node in weights]
+        assert sqnr_db(results(model, BATCH), results(proto, BATCH)) > 25
+    assert scales == {True: [(64,), (64,)], False: [(), ()]}

@@ -13,6 +13,9 @@ import sys
 import types
 from typing import Any
 
+import onnx
+
+from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import QuantkitError
 
 
@@ -47,6 +50,7 @@ def roads() -> dict[str, Any]:
         "plain_network": versions.network_flags(strongly_typed=False),
         "typed_network": versions.network_flags(strongly_typed=True),
         "refusal": refusal(),
+        "half_weights": {rest: half_weights(rest) for rest in ("fp16", "fp32")},
         "questions": answered() if versions.has_calibrators() else [],
     }
 
@@ -59,6 +63,20 @@ def refusal() -> dict[str, Any] | None:
     except QuantkitError as error:
         return {"code": error.code, "exit": int(error.exit_code), "text": str(error)}
     return None
+
+
+def half_weights(rest: str) -> bool:
+    """Whether TensorRT is given float16 weights for what an engine of a float32 model with Q/DQ pairs leaves over."""
+    network = importlib.import_module("quantkit.backends.tensorrt.network")
+    options = importlib.import_module("quantkit.backends.tensorrt.options").BuildOptions(rest=rest)
+    proto = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 13]> g (float[4] x) => (float[4] y)
+        <float s = {0.1}, int8 z = {0}, float[4] b = {1, 2, 3, 4}> {
+            q = QuantizeLinear (x, s, z) d = DequantizeLinear (q, s, z) y = Add (d, b) }"""
+    )
+    given = network.typed(SerializedModel(proto.SerializeToString()), proto, options, "int8")
+    types = {tensor.name: tensor.data_type for tensor in onnx.load_model_from_string(given.proto).graph.initializer}
+    return types["b"] == onnx.TensorProto.FLOAT16
 
 
 class Script:

@@ -152,6 +152,11 @@ def test_precisions_come_from_flags_or_from_the_model(implicit: dict[str, Any], 
     assert (implicit["precision_by_flags"], explicit["precision_by_flags"]) == (True, False)
 
 
+def test_fp16_comes_from_a_flag_or_from_casts(implicit: dict[str, Any], explicit: dict[str, Any]) -> None:
+    assert implicit["half_weights"] == {"fp16": False, "fp32": False}
+    assert explicit["half_weights"] == {"fp16": True, "fp32": False}
+
+
 def test_network_flags_are_those_that_mean_something(implicit: dict[str, Any], explicit: dict[str, Any]) -> None:
     # From 10 on every network has a batch axis; in 11 every one is strongly typed.
     assert (implicit["plain_network"], explicit["plain_network"]) == (0, 0)

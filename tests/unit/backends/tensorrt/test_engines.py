@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +15,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from quantkit.backends.tensorrt.options import Profile
 from quantkit.core.arrays import Batch
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import ArtifactError, DataError, ModelError, SetupError, UsageError
 from quantkit.core.ports import Samples
 from quantkit.core.statistics import SampleId
+from tests.unit.backends.tensorrt.fakes import cuda
 from tests.unit.backends.tensorrt.small_models import images, model, network, serialized, two_inputs
 
 pytestmark = pytest.mark.usefixtures("stand_in")
@@ -54,6 +58,13 @@ def test_a_dynamic_engine_takes_every_batch_of_its_profile(sizes: list[int]) -> 
 def test_an_engine_of_fixed_size_takes_a_short_batch_too(size: int) -> None:
     batch = {"x": images(size)}
     with backend().build(serialized(network(4))) as engine:
+        agree(engine.run(batch), expected(network(), batch))
+
+
+def test_an_engine_of_large_batches_takes_a_short_one_too() -> None:
+    ends = [(size, 3, 16, 16) for size in (4, 4, 8)]
+    batch = {"x": images(3)}
+    with backend(profiles={"x": Profile(*ends)}).build(serialized(network())) as engine:
         agree(engine.run(batch), expected(network(), batch))
 
 
@@ -227,23 +238,53 @@ def test_latencies_of_engines_that_take_turns() -> None:
     samples = Samples({"x": images(4)}, tuple(SampleId(str(at), "") for at in range(4)))
     with built.build(serialized(network())) as one, built.build(serialized(network())) as other:
         measured = built.latencies({"one": one, "other": other}, samples)
+    # Seven nodes take 2 ms each, and an event 1.
     assert {name: (latency.p50_ms, latency.runs, latency.batch) for name, latency in measured.items()} == {
-        "one": (1.0, 200, 4),
-        "other": (1.0, 200, 4),
+        "one": (15.0, 200, 4),
+        "other": (15.0, 200, 4),
     }
 
 
-def test_nodes_that_integers_do_not_speed_up_are_found_from_profiles() -> None:
-    from quantkit.backends.tensorrt.injection import FromRanges
-    from quantkit.backends.tensorrt.profiling import no_faster_in_int8, profiled
+def test_kernels_are_launched_while_the_gpu_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quantkit.backends.tensorrt.timing import GpuStopwatch
 
-    graph, batch = network().graph, {"x": images(4)}
+    copies: list[int] = []
+    monkeypatch.setattr(cuda, "memcpy_dtoh_async", lambda values, address, stream: copies.append(values.nbytes))
+    ticks = itertools.count()
+    stopwatch = GpuStopwatch(warmup=3, rounds=2, clock=lambda: next(ticks) * 1e-3)
+    samples = Samples({"x": images(4)}, tuple(SampleId(str(at), "") for at in range(4)))
+    with backend(batch=4).build(serialized(network())) as engine:
+        (latency,) = stopwatch.measured({"one": engine}, samples).values()
+    # Eight copies take the 1 ms of an event here, and so does a launch; twice that is to spare.
+    assert len(copies) == 8 + 2 * 16
+    assert latency.p50_ms == 15.0
+
+
+def test_without_samples_latencies_are_those_of_the_usual_sizes() -> None:
     built = backend(batch=4)
-    with built.build(serialized(network())) as floats, built.build(serialized(network()), FromRanges({})) as int8:
-        ours, theirs = profiled(int8, batch, graph), profiled(floats, batch, graph)
-    assert ours.by_node(graph) == {"conv1": 1.0, "conv2": 1.0, "classifier": 1.0}
-    assert no_faster_in_int8(ours, theirs, graph).nodes == ()
-    assert no_faster_in_int8(theirs, ours, graph).nodes == ("conv1", "conv2", "classifier")
+    with built.build(serialized(two_inputs())) as engine:
+        (latency,) = built.latencies({"one": engine}).values()
+    assert latency.batch == 4
+
+
+def test_a_profile_counts_every_layer_for_the_product_that_it_is_there_for() -> None:
+    built = backend(batch=4)
+    with built.build(serialized(network())) as engine:
+        profile = built.profile(engine, serialized(network()))
+    # A Relu leads to what follows it; all behind the last product counts for that.
+    assert profile.by_product == {"conv1": 2.0, "conv2": 4.0, "classifier": 8.0}
+    assert profile.total_ms == 14.0
+
+
+def test_a_profile_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    built, batch = backend(batch=4), {"x": images(3)}
+    with built.build(serialized(network())) as engine, caplog.at_level(logging.WARNING):
+        before = {name: values.copy() for name, values in engine.run(batch).items()}
+        built.profile(engine, serialized(network()))
+        assert engine.context.profiler is None
+        agree(engine.run(batch), before)
+    # TensorRT calls it a mistake to take a profiler off a context.
+    assert not caplog.records
 
 
 def test_weights_outside_the_model_are_looked_for_in_its_folder(

@@ -9,7 +9,7 @@ import pytest
 
 from quantkit.backends.tensorrt.inspection import (
     Layer,
-    counts,
+    composition,
     coverage,
     kept_out_of_int8,
     layers,
@@ -98,7 +98,7 @@ def test_layers_are_counted_by_precision_and_reformats_apart() -> None:
         layer("conv_1", Weights={"Type": "Int8"}),
         layer("pool", read=FP16),
     )
-    assert str(counts(engine)) == "1 fp16, 2 int8, 1 reformats"
+    assert str(composition(engine)) == "1 fp16, 2 int8, 1 reformats"
 
 
 def test_coverage_names_every_matrix_product_and_the_layer_that_it_went_into() -> None:

@@ -27,6 +27,10 @@ def test_what_was_saved_is_loaded(kept: Path) -> None:
     assert plan.load(kept, HERE) == CONTENT
 
 
+def test_what_was_saved_is_what_its_record_describes(kept: Path) -> None:
+    assert plan.verified(kept) == plan.record(kept)
+
+
 def test_another_gpu_of_the_same_kind_will_do(kept: Path) -> None:
     assert plan.load(kept, replace(HERE, gpu="NVIDIA H100")) == CONTENT
 
@@ -43,8 +47,9 @@ def test_one_flipped_bit_is_found(kept: Path, at: int) -> None:
     changed = bytearray(CONTENT)
     changed[at] ^= 1
     kept.write_bytes(changed)
-    with pytest.raises(ArtifactError, match=r"QK3272.*not the plan that its record describes"):
-        plan.load(kept, HERE)
+    for read in (lambda: plan.load(kept, HERE), lambda: plan.verified(kept)):
+        with pytest.raises(ArtifactError, match=r"QK3272.*not the plan that its record describes"):
+            read()
 
 
 @pytest.mark.parametrize(

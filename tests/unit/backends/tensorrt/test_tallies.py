@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,24 +20,16 @@ from quantkit.backends.tensorrt._tallies import (
 )
 from quantkit.core.arrays import Floats
 from quantkit.core.histogram import Histogram
+from tests.unit.backends.tensorrt.fakes import kernels
 from tests.unit.backends.tensorrt.tally_cases import CASES, normal, on_the_processor
 
-SHIM = Path(__file__).with_name("cuda_on_cpu.h")
 Fold = Callable[[Sequence[Sequence[Floats]]], tuple[list[Histogram], list[list[int]]]]
 
 
 @pytest.fixture(scope="module")
-def folded(tmp_path_factory: pytest.TempPathFactory) -> Fold:
+def folded() -> Fold:
     """Counts batches of tensors with the kernels; returns histograms, and the alarms of each batch."""
-    compiler = shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no C++ compiler to run the kernels' source with")
-    library = tmp_path_factory.mktemp("kernels") / "counting.so"
-    source = ["-x", "c++", f'-DCOUNTING_CU="{NATIVE / "counting.cu"}"', str(SHIM)]
-    subprocess.run(
-        [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-pthread", *source, "-o", str(library)], check=True
-    )
-    fold = ctypes.CDLL(str(library)).fold
+    fold = kernels.fold()
 
     def run(batches: Sequence[Sequence[Floats]]) -> tuple[list[Histogram], list[list[int]]]:
         tallies, alarms = empty_tallies(len(batches[0])), []

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 from quantkit.core.arrays import Array
+from tests.unit.backends.tensorrt.fakes.kernels import Module
+
+BYTES_PER_MS = 1e6
+"""How fast the imaginary bus is."""
 
 PRESENT = True
 """Whether there is a GPU."""
@@ -88,6 +92,7 @@ class DeviceAllocation:
         return self._address
 
     def free(self) -> None:
+        assert stack, "no context is current"
         del allocated[self._address]
 
 
@@ -126,7 +131,13 @@ def memcpy_dtoh(values: Array, address: int) -> None:
 
 
 def memcpy_dtoh_async(values: Array, address: int, stream: Stream) -> None:
+    Event.now += values.nbytes / BYTES_PER_MS
     memcpy_dtoh(values, address)
+
+
+def module_from_buffer(assembly: bytes) -> Module:
+    assert assembly.endswith(b"\0")
+    return Module()
 
 
 def memset_d8_async(address: int, value: int, size: int, stream: Stream) -> None:

@@ -14,6 +14,7 @@ import onnxruntime
 from onnx import TensorProto
 
 from quantkit.core.arrays import Array
+from tests.unit.backends.tensorrt.fakes import cuda
 
 __version__ = "8.5.3.1"
 
@@ -291,7 +292,8 @@ class Builder:
         if b"cannot be built" in network.model:
             self._logger.log(ILogger.ERROR, "Could not find any implementation for node conv1.")
             return None
-        precision = next((name for name in ("INT8", "FP16") if BuilderFlag[name] in config.flags), "FP32")
+        flags = {flag.name for flag in config.flags}
+        precision = next((name for name in ("INT8", "FP16") if name in flags), "FP32")
         shapes = config.profiles[0].shapes if config.profiles else {}
         return json.dumps([precision, shapes]).encode() + b"\n" + network.model
 
@@ -325,11 +327,12 @@ class Runtime:
         except ValueError:
             self._logger.log(ILogger.ERROR, "Magic tag does not match")
             return None
-        return Engine(precision, shapes, model)
+        return Engine(precision, shapes, model, self._logger)
 
 
 class Engine:
-    def __init__(self, precision: str, shapes: dict[str, list[list[int]]], model: bytes) -> None:
+    def __init__(self, precision: str, shapes: dict[str, list[list[int]]], model: bytes, logger: ILogger) -> None:
+        self.logger = logger
         self.precision, self.shapes, self.graph = precision, shapes, onnx.load_model_from_string(model).graph
         self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         self.inputs = [_tensor(value) for value in self.graph.input]
@@ -368,7 +371,20 @@ class ExecutionContext:
         self._engine = engine
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
-        self.profiler: Any = None
+        self._profiler: Any = None
+
+    @property
+    def profiler(self) -> Any:
+        return self._profiler
+
+    @profiler.setter
+    def profiler(self, profiler: Any) -> None:
+        """As in 8.5: none is a mistake, and changes nothing."""
+        if profiler is None:
+            message = "Parameter check failed at: executionContext.cpp::setProfiler, condition: profiler != nullptr"
+            self._engine.logger.log(ILogger.ERROR, message)
+        else:
+            self._profiler = profiler
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         self._shapes[name] = tuple(shape)
@@ -393,9 +409,10 @@ class ExecutionContext:
         for name, values in zip(names, engine.session.run(names, fed), strict=True):
             answer = np.ascontiguousarray(values.astype(_NUMPY[engine.tensors[name].dtype]))
             ctypes.memmove(self._addresses[name], answer.ctypes.data, answer.nbytes)
-        if self.profiler is not None:
-            for node in engine.graph.node:
-                self.profiler.report_layer_time(node.name, 1.0 if engine.precision == "INT8" else 2.0)
+        for node in engine.graph.node:
+            cuda.Event.now += spent(node, engine.precision)
+            if self.profiler is not None:
+                self.profiler.report_layer_time(node.name, spent(node, engine.precision))
         return True
 
     def _at(self, tensor: Tensor, shape: tuple[int, ...]) -> Array:
@@ -407,6 +424,11 @@ class ExecutionContext:
 def _fed(tensor: Tensor) -> Any:
     """ONNX Runtime wants the model's own type; integers of it are int64 in these tests."""
     return np.int64 if tensor.dtype is DataType.INT32 else _NUMPY[tensor.dtype]
+
+
+def spent(node: onnx.NodeProto, precision: str) -> float:
+    """Milliseconds that an engine takes for a node."""
+    return 1.0 if precision == "INT8" else 2.0
 
 
 class EngineInspector:
