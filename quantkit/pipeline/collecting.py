@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from quantkit.backends import _cpu
-from quantkit.core import plugins, statistics_file
+from quantkit.backends.tensorrt.options import BuildOptions
+from quantkit.core import statistics_file
 from quantkit.core.errors import ArtifactError
 from quantkit.core.histogram import Histogram
 from quantkit.core.ports import Backend, BatchSource, Samples
 from quantkit.core.statistics import Fingerprint, SampleId, Statistics
 from quantkit.data.checked import checked
+from quantkit.data.inputs import fixed_batch
 from quantkit.data.iterables import wrapped
 from quantkit.data.preprocessing import canonical
 from quantkit.graph.editing.wiring import Wiring
@@ -21,6 +23,7 @@ from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model
 from quantkit.graph.placement import place
 from quantkit.graph.taps import TapPlan, plan_taps, tapped
+from quantkit.pipeline.backends import backend
 from quantkit.pipeline.models import AnyModel, opened
 from quantkit.stats.collector import Checkpoint, Collector, OnNonfinite, Seen
 
@@ -39,6 +42,9 @@ class Collecting:
         everything: observe every floating activation, which a TensorRT calibration cache wants a scale for.
         backend: plug-in name of the engine that runs the FP32 model.
         threads: batches in flight, on a thread each; ``None`` takes every core.
+        device: where the model runs, as ``"cuda:0"``; ``None`` leaves that to the backend.
+        custom_ops: libraries of operators to load, which are code.
+        building: how a backend that builds engines builds the FP32 one; larger batches than it takes are cut.
         on_nonfinite: ``"fail"`` refuses NaN and infinity in a tensor; ``"report"`` leaves them out and counts them.
         allow_few: accept fewer than 8 samples.
         channels: tensor → axis, for tensors whose extrema are wanted per channel as well.
@@ -49,6 +55,9 @@ class Collecting:
     everything: bool = False
     backend: str = "ort"
     threads: int | None = None
+    device: str | None = None
+    custom_ops: tuple[Path, ...] = ()
+    building: BuildOptions | None = None
     on_nonfinite: OnNonfinite = "fail"
     allow_few: bool = False
     channels: Mapping[str, int] = field(default_factory=dict)
@@ -84,14 +93,16 @@ def collect(
     data = checked(wrapped(source, inputs=ready.inputs), ready.inputs, allow_few=how.allow_few)
     plan = plan_taps(ready, _tensors(ready, how))
     # One thread a batch: how many batches are in flight then moves no float, and is no part of the environment.
-    backend: Backend = plugins.load("quantkit.backends", how.backend)(threads=1)
-    origin = _Origin(ready, plan, _fingerprint(ready, data), backend.environment())
+    engine: Backend = backend(
+        how.backend, threads=1, device=how.device, custom_ops=how.custom_ops, building=how.building
+    )
+    origin = _Origin(ready, plan, _fingerprint(ready, data), engine.environment())
     before = origin.resumed(checkpoint)
     threads = how.threads or _cpu.usable_cores()
-    observers = backend.observers(tapped(ready, plan.tapped), threads, plain=how.channels)
+    observers = engine.observers(tapped(ready, plan.tapped), threads, plain=how.channels)
     collector = Collector(observers, inputs=plan.inputs, channels=how.channels, on_nonfinite=how.on_nonfinite)
     seen = collector.collect(
-        _without(data, before),
+        _cut(_without(data, before), _most(ready, engine)),
         progress=_told(progress, data.size, before),
         checkpoint=Checkpoint(lambda seen: origin.save(seen, before, checkpoint)) if checkpoint else None,
     )
@@ -177,11 +188,33 @@ def _without(data: BatchSource, before: Statistics | None) -> Iterator[Samples]:
         if len(fresh) == len(samples):
             yield samples
         elif fresh:
-            yield Samples(
-                inputs={name: values[fresh] for name, values in samples.inputs.items()},
-                ids=tuple(samples.ids[index] for index in fresh),
-                labels=None if samples.labels is None else samples.labels[fresh],
-            )
+            yield _chosen(samples, fresh)
+
+
+def _chosen(samples: Samples, which: slice | list[int]) -> Samples:
+    """Some samples of a batch."""
+    rows = range(len(samples))[which] if isinstance(which, slice) else which
+    return Samples(
+        inputs={name: values[which] for name, values in samples.inputs.items()},
+        ids=tuple(samples.ids[row] for row in rows),
+        labels=None if samples.labels is None else samples.labels[which],
+    )
+
+
+def _most(model: Model, engine: Backend) -> int | None:
+    """Samples that the engine takes at once; ``None`` where that is free, or fixed by the model, as the data is."""
+    options = getattr(engine, "options", None)
+    return options.batch if isinstance(options, BuildOptions) and fixed_batch(model.inputs) is None else None
+
+
+def _cut(batches: Iterator[Samples], most: int | None) -> Iterator[Samples]:
+    """The same samples in batches of `most` at most."""
+    for samples in batches:
+        if most is None or len(samples) <= most:
+            yield samples
+            continue
+        for start in range(0, len(samples), most):
+            yield _chosen(samples, slice(start, start + most))
 
 
 def _told(progress: Progress | None, size: int | None, before: Statistics | None) -> Callable[[int], None] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any, Protocol, TypeAlias
 from quantkit.comparison.evaluation import compared
 from quantkit.comparison.latency import Stopwatch
 from quantkit.comparison.metrics import by_name
-from quantkit.core import plugins
+from quantkit.comparison.noise import noise_of, notes_on_noise
 from quantkit.core.artifact import Artifact
-from quantkit.core.comparison import Comparison, Latency, Subject
+from quantkit.core.comparison import DOUBTFUL, Comparison, Latency, Subject
 from quantkit.core.errors import ModelError
 from quantkit.core.ports import Backend, BatchSource, CoverageReader, Engine, Metric, Samples
 from quantkit.core.statistics import SampleId
@@ -24,13 +24,14 @@ from quantkit.data.inputs import fixed_batch, has_batch_axis
 from quantkit.data.iterables import wrapped
 from quantkit.data.preprocessing import canonical
 from quantkit.graph.model import Model, already_quantized, load
+from quantkit.pipeline.backends import backend
 from quantkit.pipeline.models import AnyModel
 
 _log = logging.getLogger(__name__)
 
 REFERENCE = "FP32"
 
-Candidate: TypeAlias = Artifact | Path | str
+Candidate: TypeAlias = Artifact | Model | Path | str
 Progress: TypeAlias = Callable[[int, int | None], None]
 
 
@@ -43,13 +44,19 @@ class Comparing:
             themselves by name. ``None`` computes every one that applies to the outputs and labels and needs no options.
         backend: plug-in name of the engine that runs all models.
         threads: threads of one call; ``None`` takes every core.
+        device: where the models run, as ``"cuda:0"``; ``None`` leaves that to the backend.
+        custom_ops: libraries of operators to load, which are code.
         stopwatch: how latency is measured, with one sample a call; ``None`` leaves it out.
+        self_check: run every model twice and say how far it differs from itself.
     """
 
     metrics: tuple[str, ...] | Mapping[str, Metric] | None = None
     backend: str = "ort"
     threads: int | None = None
+    device: str | None = None
+    custom_ops: tuple[Path, ...] = ()
     stopwatch: Stopwatch | None = field(default_factory=Stopwatch)
+    self_check: bool = False
 
 
 def compare(
@@ -78,15 +85,16 @@ def compare(
     # Before any model runs: a metric may read files of its own, and refuse them.
     metrics = by_name(how.metrics) if isinstance(how.metrics, tuple) else how.metrics
     named = candidates if isinstance(candidates, Mapping) else {_title(candidates): candidates}
-    models = {REFERENCE: _read(reference), **{name: _read(_path(candidate)) for name, candidate in named.items()}}
-    for name in named:
-        _refuse_other_inputs(name, models[name], models[REFERENCE])
+    given: Mapping[str, AnyModel | Candidate] = {REFERENCE: reference, **named}
+    models = {name: _read(model, custom_ops=bool(how.custom_ops)) for name, model in given.items()}
     inputs = models[REFERENCE].inputs
+    for name in named:
+        refuse_other_inputs(name, {spec.name for spec in models[name].inputs}, {spec.name for spec in inputs})
     # However few samples there are, the intervals say what they are worth.
     data = checked(wrapped(source, inputs=inputs), inputs, allow_few=True)
     with ExitStack() as stack:
-        backend: _Backend = plugins.load("quantkit.backends", how.backend)(threads=how.threads)
-        engines = {name: stack.enter_context(backend.build(model.serialized())) for name, model in models.items()}
+        runtime: _Backend = backend(how.backend, threads=how.threads, device=how.device, custom_ops=how.custom_ops)
+        engines = {name: stack.enter_context(runtime.build(model.serialized())) for name, model in models.items()}
         evaluation = compared(
             engines[REFERENCE],
             {name: engines[name] for name in named},
@@ -95,17 +103,24 @@ def compare(
             progress=(lambda done: progress(done, data.size)) if progress else None,
         )
         latencies = _latencies(engines, data, models[REFERENCE], how.stopwatch)
+        noise = {}
+        if how.self_check:
+            noise = noise_of(engines, lambda name: runtime.build(models[name].serialized()), data, metrics)
     subjects = {name: _subject(name, model, latencies.get(name)) for name, model in models.items()}
-    covered = {name: replace(subjects[name], coverage=backend.coverage(models[name].serialized())) for name in named}
+    # A reference has nothing in integers, unless the models were swapped or are quantized twice.
+    for name in [name for name in subjects if name in named or already_quantized(models[name])]:
+        subjects[name] = replace(subjects[name], coverage=runtime.coverage(models[name].serialized()))
+    warn_of_doubts(evaluation.notes)
     return Comparison(
         reference=subjects[REFERENCE],
-        candidates=tuple(evaluation.outcome(subject) for subject in covered.values()),
+        candidates=tuple(evaluation.outcome(subjects[name]) for name in named),
         samples=tuple(sample.name for sample in evaluation.samples),
         labels=evaluation.labels,
         # In the order in which run.json holds them, so that a report made now equals one made from the file.
-        environment=dict(sorted(backend.environment().items())),
+        environment=dict(sorted(runtime.environment().items())),
         data=described(data, evaluation.samples),
-        notes=(*_suspicions(models), *evaluation.notes),
+        notes=(*suspicions(models), *evaluation.notes, *notes_on_noise(noise)),
+        noise=noise,
     )
 
 
@@ -113,14 +128,14 @@ class _Backend(Backend, CoverageReader, Protocol):
     """A backend that also tells what it executes in integers."""
 
 
-def _read(model: AnyModel) -> Model:
+def _read(model: AnyModel | Candidate, *, custom_ops: bool) -> Model:
     """The model as it is: what only runs needs no preparation."""
-    return model if isinstance(model, Model) else load(Path(model))
+    return model if isinstance(model, Model) else load(_path(model), allow_custom_ops=custom_ops)
 
 
-def _refuse_other_inputs(name: str, candidate: Model, reference: Model) -> None:
-    wanted, taken = ({spec.name for spec in model.inputs} for model in (reference, candidate))
-    if wanted != taken:
+def refuse_other_inputs(name: str, taken: Collection[str], wanted: Collection[str]) -> None:
+    """Raises ModelError where the candidate called `name` takes other inputs than the reference."""
+    if set(wanted) != set(taken):
         raise ModelError(
             "QK3082",
             f"{name!r} takes other inputs than the reference",
@@ -129,8 +144,15 @@ def _refuse_other_inputs(name: str, candidate: Model, reference: Model) -> None:
         )
 
 
-def _suspicions(models: Mapping[str, Model]) -> list[str]:
-    """What looks like a mistake of whoever named the models."""
+def warn_of_doubts(notes: Iterable[str]) -> None:
+    """Logs those notes that have to be read before any figure."""
+    for note in notes:
+        if note.startswith(DOUBTFUL):
+            _log.warning("%s", note.removeprefix(DOUBTFUL))
+
+
+def suspicions(models: Mapping[str, Model]) -> list[str]:
+    """What looks like a mistake of whoever named the models, the reference among them."""
     reference = models[REFERENCE]
     notes = ["the reference is itself quantized: were the models swapped?"] if already_quantized(reference) else []
     for name, model in models.items():
@@ -143,10 +165,12 @@ def _suspicions(models: Mapping[str, Model]) -> list[str]:
 
 
 def _title(candidate: Candidate) -> str:
+    if isinstance(candidate, Model):
+        return candidate.path.stem if candidate.path else candidate.proto.graph.name
     return _path(candidate).stem
 
 
-def _path(candidate: Candidate) -> Path:
+def _path(candidate: Artifact | Path | str) -> Path:
     return candidate.path if isinstance(candidate, Artifact) else Path(candidate)
 
 
@@ -182,5 +206,5 @@ def described(data: BatchSource, samples: Sequence[SampleId]) -> dict[str, str]:
     return {
         "preprocessing": canonical(data.preprocessing),
         "samples_sha256": hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest(),
-        "source": repr(data),
+        "source": str(data),
     }

@@ -7,36 +7,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from quantkit.backends.tensorrt import inspection
 from quantkit.backends.tensorrt.options import BuildOptions, Precision
-from quantkit.comparison.evaluation import compared
 from quantkit.comparison.metrics import by_name
 from quantkit.core import plugins, trt_cache_file
 from quantkit.core.artifact import Artifact
 from quantkit.core.calibration import Calibration
-from quantkit.core.comparison import Comparison, Latency, Subject
+from quantkit.core.comparison import Comparison
 from quantkit.core.ports import BatchSource
 from quantkit.core.trt_cache import Header, LegacyHeader, TensorrtCache
 from quantkit.core.trt_cache_file import Origin
 from quantkit.core.trt_cache_text import parsed
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model, load
-from quantkit.graph.placement import place
 from quantkit.graph.scales import completed, coverage
-from quantkit.pipeline.comparing import REFERENCE, described
+from quantkit.pipeline.engine_comparison import EngineComparison, EngineFile
+from quantkit.pipeline.speed import ExcludeBy, Placing
 
 if TYPE_CHECKING:
     from quantkit.backends.tensorrt.backend import TensorRtBackend
-    from quantkit.backends.tensorrt.runtime import TensorRtEngine
 
 _log = logging.getLogger(__name__)
-
-FP16, TARGET = "FP16", "tensorrt"
 
 _MOST_LISTED = 5
 
@@ -60,14 +54,6 @@ class Scales(Protocol):
 
     def finish(self) -> None:
         """Raises what went wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineFile:
-    """A plan on disk, and the model that it was built from."""
-
-    plan: Artifact
-    model: Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,47 +88,47 @@ class Engines:
         """Raises SetupError where this TensorRT has none; says how to do without."""
         self._backend().require_calibrators()
 
-    def exclusion(self, calibration: Calibration, asked: Exclusion | None = None) -> Exclusion:
-        """What is to stay in floats: what is `asked` for, and what TensorRT leaves there although it has scales.
+    def exclusion(
+        self, calibration: Calibration, asked: Exclusion | None = None, *, by: ExcludeBy = "auto"
+    ) -> Exclusion:
+        """What is to stay in floats: what is `asked` for, and where integers are no faster on this GPU.
 
-        Q/DQ pairs force integers where TensorRT timed them and found them no faster; without such pairs the engine is
-        faster, and more accurate. Version 11 cannot be asked; nor can one for which scales are missing, since it is
-        for want of them then that TensorRT stays in floats. Where that would leave nothing in integers, all stays.
+        Where that would leave nothing in integers, the placement that loses least is taken.
 
         Args:
             calibration: ranges of every floating tensor.
             asked: what stays in floats in any case.
+            by: ``"inspector"`` leaves out what TensorRT (up to 10) leaves in floats in an implicit engine;
+                ``"profile"`` what takes no less time in an INT8 than in an FP16 engine; ``"auto"`` what the inspector
+                says, as far as there is one, and then what profiles say if the engine is slower than it could be;
+                ``"none"`` nothing more.
+
+        Raises:
+            SetupError: the inspector is asked for, and this version has no implicit engines.
         """
         asked = asked or Exclusion()
-        if not self.has_calibrators:
+        if by == "inspector":
+            self.require_calibrators()
+        if by == "none":
             return asked
+        placing = Placing(self.model, calibration, self._backend)
+        if by == "profile" or not self.has_calibrators:
+            return placing.fastest(asked)
         cache = self._injected(calibration)
         if missing := coverage(self.model, cache.scales).blocking:
+            # It is for want of scales then that TensorRT stays in floats.
             listed = ", ".join(missing[:_MOST_LISTED])
             _log.warning("no ranges for %s: what is slower in INT8 cannot be found out, and becomes INT8", listed)
             return asked
-        kept = self._kept_in_floats(cache)
-        both = replace(asked, nodes=(*asked.nodes, *kept))
-        if not place(self.model, TARGET, both).nodes:
-            _log.warning("nothing is faster in INT8 on this GPU; it is built nevertheless, for the comparison")
-            return asked
-        _log.info("no faster in INT8 on this GPU: %s", ", ".join(kept) or "nothing")
-        return both
-
-    def _kept_in_floats(self, cache: TensorrtCache) -> tuple[str, ...]:
-        backend, plain = self._backend(), self.model.serialized()
-        with backend.build(plain, self._from_cache(cache)) as engine:
-            return inspection.kept_out_of_int8(backend.layers(engine, plain), self.model.proto.graph).nodes
+        find = placing.fastest if by == "auto" else placing.kept_in_floats
+        return find(asked, self._from_cache(cache))
 
     def reference(self, to: Path) -> EngineFile:
         """The FP32 engine, with TF32 off."""
         return self.built(to, self.model, precision="fp32")
 
-    def half(self, to: Path) -> EngineFile | None:
-        """The FP16 engine; ``None`` in version 11, which takes types from the model alone."""
-        if not self.has_calibrators:
-            _log.warning("no FP16 engine: this version of TensorRT makes none of a float32 model")
-            return None
+    def half(self, to: Path) -> EngineFile:
+        """The FP16 engine: by a flag, or by Casts in the model where there is none."""
         return self.built(to, self.model, precision="fp16")
 
     def explicit(self, int8: Artifact, to: Path) -> EngineFile:
@@ -161,13 +147,15 @@ class Engines:
         scales = plugins.optional("quantkit.backends.tensorrt.calibrators").Calibrated(source, algorithm)
         made = self.built(to, self.model, scales=scales, facts={"calibrator": algorithm})
         origin = Origin(f"tensorrt {algorithm}", calibration.provenance, self._backend().machine().tensorrt)
-        trt_cache_file.save(parsed(scales.cache), cache_beside(to), origin)
-        return made
+        cache = parsed(scales.cache)
+        trt_cache_file.save(cache, cache_beside(to), origin)
+        return replace(made, scaled=frozenset(cache.scales))
 
     def injected(self, scales: Calibration | TensorrtCache, to: Path, facts: Mapping[str, Any]) -> EngineFile:
         """The INT8 engine of the plain model with these scales (TensorRT up to 10); `facts` go into its record."""
         cache = self._injected(scales) if isinstance(scales, Calibration) else self._readdressed(scales)
-        return self.built(to, self.model, scales=self._from_cache(cache), facts=facts)
+        made = self.built(to, self.model, scales=self._from_cache(cache), facts=facts)
+        return replace(made, scaled=frozenset(cache.scales))
 
     def built(
         self,
@@ -204,54 +192,26 @@ class Engines:
         source: BatchSource,
         *,
         metrics: tuple[str, ...] | None = None,
+        self_check: bool = False,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Comparison:
-        """Loads all engines and runs them on the same samples, then on one batch by turns for their latency.
-
-        Latency is the GPU's own time between two CUDA events, for a batch of the size in which `source` comes.
+        """Runs all engines on the same samples, as `EngineComparison.of` does.
 
         Args:
             reference: the FP32 engine.
             candidates: name → engine.
             source: held-out samples.
-            metrics: as for `Comparing`.
+            metrics, self_check: as for `Comparing`.
             progress: told (samples done, samples in all or None).
         """
-        backend, asked = self._backend(), None if metrics is None else by_name(metrics)
-        files = {REFERENCE: reference, **candidates}
-        with ExitStack() as stack:
-            engines = {name: stack.enter_context(backend.load(file.plan.path)) for name, file in files.items()}
-            evaluation = compared(
-                engines[REFERENCE],
-                {name: engines[name] for name in candidates},
-                source,
-                asked,
-                progress=(lambda done: progress(done, source.size)) if progress else None,
-            )
-            latencies = backend.latencies(engines, next(iter(source)))
-            subjects = {name: self._subject(name, file, engines[name], latencies[name]) for name, file in files.items()}
-        return Comparison(
-            reference=replace(subjects[REFERENCE], coverage=None),
-            candidates=tuple(evaluation.outcome(subjects[name]) for name in candidates),
-            samples=tuple(sample.name for sample in evaluation.samples),
-            labels=evaluation.labels,
-            environment={name: value for name, value in sorted(backend.environment().items()) if name != "precision"},
-            data=described(source, evaluation.samples),
-            notes=evaluation.notes,
+        how = EngineComparison(
+            self._backend(),
+            self.model,
+            None if metrics is None else by_name(metrics),
+            self_check=self_check,
+            progress=progress,
         )
-
-    def _subject(self, name: str, file: EngineFile, engine: TensorRtEngine, latency: Latency) -> Subject:
-        """An engine goes by the digest of its model: two builds of one model are never the same bytes."""
-        layers = self._backend().layers(engine, file.model.serialized())
-        return Subject(
-            name=name,
-            path=str(file.plan.path),
-            digest=file.model.digest,
-            size_bytes=engine.size_bytes,
-            latency=latency,
-            coverage=inspection.coverage(layers, self.model.proto.graph),
-            provenance={"plan.sha256": file.plan.digest, "plan.layers": str(inspection.counts(layers))},
-        )
+        return how.of(reference, candidates, source)
 
     def _injected(self, calibration: Calibration) -> TensorrtCache:
         own = TensorrtCache.of(calibration, Header.of(self._backend().machine().tensorrt))

@@ -14,11 +14,11 @@ from quantkit.core import plugins
 from quantkit.core.arrays import Batch
 from quantkit.core.errors import TooLittleError
 from quantkit.core.layer_errors import LayerError, LayerErrors
-from quantkit.core.ports import Backend, Engine, Samples
+from quantkit.core.ports import Backend, Samples
 from quantkit.data.checked import checked
 from quantkit.data.inputs import fixed_batch, has_batch_axis
 from quantkit.data.iterables import wrapped
-from quantkit.graph.choosable import NOTHING, choosable
+from quantkit.graph.choosable import Choice, choosable
 from quantkit.graph.model import Model, load
 from quantkit.graph.pairs import QuantizedActivation, quantized_activations
 from quantkit.graph.taps import tapped
@@ -140,8 +140,9 @@ class _Track:
 
     def error(self, output_db: float | None) -> LayerError:
         """The ratios."""
-        name, operator = self.activation.tensor, self.activation.operator
-        return LayerError(name, operator, self._isolated.decibels, self._accumulated.decibels, output_db)
+        own = self.activation
+        ratios = self._isolated.decibels, self._accumulated.decibels
+        return LayerError(own.tensor, own.operator, *ratios, output_db, own.node)
 
 
 def _followed(
@@ -171,22 +172,17 @@ def _alone(
     most = min(runs // len(activations), batches.most)
     if not most:
         return {}, 0
-    parameters = {activation.tensor: activation.parameters for activation in activations}
-    switched = choosable(model, parameters)
-    meters = {tensor: NoiseMeter() for tensor in parameters}
+    switched = choosable(model, [Choice(activation.tensor, activation.parameters) for activation in activations])
+    meters = {activation.tensor: NoiseMeter() for activation in activations}
     done = 0
     with backend.build(switched.model) as engine:
         for samples in batches.first(most):
-            expected = _chosen(engine, samples, switched.chosen, NOTHING)
+            answered = engine.run(switched.with_choices(samples.inputs, ()))
+            expected = {name: np.array(values) for name, values in answered.items()}
             for number, meter in enumerate(meters.values()):
-                found = _chosen(engine, samples, switched.chosen, number)
+                found = engine.run(switched.with_choices(samples.inputs, (number,)))
                 for name, values in expected.items():
                     if values.dtype.kind == "f":
                         meter.add(values, found[name])
             done += len(samples)
     return {tensor: meter.decibels for tensor, meter in meters.items()}, done
-
-
-def _chosen(engine: Engine, samples: Samples, chosen: str, number: int) -> Batch:
-    outputs = engine.run({**samples.inputs, chosen: np.array([number], np.int64)})
-    return {name: np.array(values) for name, values in outputs.items()} if number == NOTHING else outputs

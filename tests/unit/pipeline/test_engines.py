@@ -21,11 +21,12 @@ from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model, from_proto
 from quantkit.graph.prepare import prepared
 from quantkit.pipeline.collecting import Collecting
-from quantkit.pipeline.engines import EngineFile, Engines, cache_beside
+from quantkit.pipeline.engine_comparison import EngineFile
+from quantkit.pipeline.engines import Engines, cache_beside
 from tests.quantization import without_observations
 from tests.unit.backends.tensorrt import fakes
 from tests.unit.backends.tensorrt.fakes import cuda, trt
-from tests.unit.backends.tensorrt.inspected import keep_in_floats
+from tests.unit.backends.tensorrt.inspected import keep_in_floats, take
 from tests.unit.backends.tensorrt.small_models import Source, images, network
 
 
@@ -64,9 +65,7 @@ def explicit(engines: Engines, calibration: Calibration, folder: Path) -> Engine
 def test_engines_are_kept_with_their_records_and_compared(
     engines: Engines, calibration: Calibration, tmp_path: Path
 ) -> None:
-    half = engines.half(tmp_path / "fp16.plan")
-    assert half is not None
-    files = {"FP16": half, "max": explicit(engines, calibration, tmp_path)}
+    files = {"FP16": engines.half(tmp_path / "fp16.plan"), "max": explicit(engines, calibration, tmp_path)}
     reference = engines.reference(tmp_path / "fp32.plan")
     found = engines.compared(reference, files, Source(images(20, seed=3), 8))
 
@@ -76,7 +75,7 @@ def test_engines_are_kept_with_their_records_and_compared(
         subject = outcome.subject
         plan = Path(subject.path)
         assert subject.provenance["plan.sha256"] == hashlib.sha256(plan.read_bytes()).hexdigest()
-        assert (subject.size_bytes, subject.digest) == (plan.stat().st_size, files[subject.name].model.digest)
+        assert (subject.size_bytes, subject.digest) == (plan.stat().st_size, files[subject.name].digest)
         assert json.loads(plan.with_name(f"{plan.name}.json").read_text())["machine"]["gpu"] == "Imaginary GPU"
         assert subject.latency is not None
         assert subject.latency.batch == 8
@@ -98,6 +97,18 @@ def test_the_int8_engine_computes_what_the_pairs_say(
     summary = found.candidates[0].metric("sqnr")
     assert summary is not None
     assert 15 < summary.candidate < 60
+
+
+def test_a_comparison_says_where_int8_is_no_faster_than_fp16(
+    engines: Engines, calibration: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"FP16": engines.half(tmp_path / "fp16.plan"), "max": explicit(engines, calibration, tmp_path)}
+    reference, source = engines.reference(tmp_path / "fp32.plan"), Source(images(8), 8)
+    take(monkeypatch, {"conv1": 2.0, "conv2": 2.5, "classifier": 2.0})
+    slow = "INT8 is no faster than FP16 on this GPU for this model: max takes 15.500 ms, FP16 15.000 ms"
+    assert slow in engines.compared(reference, files, source).notes
+    take(monkeypatch, {"conv1": 1.0, "conv2": 2.0, "classifier": 2.0})
+    assert slow.partition(":")[0] not in " ".join(engines.compared(reference, files, source).notes)
 
 
 def test_a_plan_that_was_changed_is_not_run(engines: Engines, tmp_path: Path) -> None:
@@ -123,7 +134,7 @@ def test_an_int8_model_is_not_left_without_integers(
 ) -> None:
     keep_in_floats(monkeypatch, "conv1", "conv2", "classifier")
     with caplog.at_level(logging.WARNING):
-        assert not engines.exclusion(calibration)
+        assert not engines.exclusion(calibration, by="inspector")
     assert "nothing is faster in INT8 on this GPU" in caplog.text
 
 
@@ -160,8 +171,6 @@ def test_version_11_takes_the_explicit_road_alone(
 ) -> None:
     monkeypatch.delattr(trt, "IInt8Calibrator")
     assert not engines.has_calibrators
-    assert engines.half(tmp_path / "fp16.plan") is None
-    assert engines.exclusion(calibration, Exclusion(ops=("Gemm",))) == Exclusion(ops=("Gemm",))
     with pytest.raises(SetupError, match=r"QK4025.*has no calibrators(.|\n)*--target tensorrt(.|\n)*cache convert"):
         engines.require_calibrators()
 

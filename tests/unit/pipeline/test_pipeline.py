@@ -13,7 +13,7 @@ import pytest
 
 import quantkit
 from quantkit.calibrators.percentile import PercentileCalibrator
-from quantkit.core import statistics_file
+from quantkit.core import run_document, statistics_file
 from quantkit.core.errors import ArtifactError, DataError, ModelError, TooLittleError, UsageError
 from quantkit.core.ports import BatchSource, Samples
 from quantkit.core.statistics import Statistics
@@ -212,3 +212,25 @@ def test_models_that_do_not_belong_together_are_noted(
     assert "made from another FP32 model" in quantkit.compare(tmp_path / "other.onnx", int8, few, how=UNTIMED).notes[0]
     swapped = quantkit.compare(int8.path, {"float": digits / "model.onnx"}, few, how=UNTIMED)
     assert "were the models swapped?" in swapped.notes[0]
+    # What a model is that should be in floats stands in the run, for a report to point at it.
+    assert swapped.reference.coverage is not None
+    assert swapped.reference.coverage.integer > 0
+
+
+def test_models_that_are_checked_against_themselves_say_so_everywhere(
+    model: quantkit.Model, statistics: Statistics, digits: Path, tmp_path: Path
+) -> None:
+    int8 = quantkit.quantize(model, quantkit.calibrate_ranges(statistics, "max"), to=tmp_path / "int8.onnx")
+    how = Comparing(stopwatch=None, self_check=True)
+    comparison = quantkit.compare(model, {"max": int8}, opened(digits, "eval", 60), how=how)
+    assert {name: (noise.samples, noise.changed) for name, noise in comparison.noise.items()} == {
+        "FP32": (60, 0),
+        "max": (60, 0),
+    }
+    quantkit.save_run(comparison, tmp_path / "run.json")
+    assert quantkit.load_run(tmp_path / "run.json") == comparison
+    judgement = quantkit.judge(comparison)
+    assert judgement.checks[0].facts["noise_floor"] == 0
+    for text in (quantkit.render(comparison), quantkit.render(judgement), quantkit.render(judgement, "markdown")):
+        assert "self-check: run twice on all 60 samples" in " ".join(text.split())
+    assert "noise" not in run_document.written(replace(comparison, noise={}))

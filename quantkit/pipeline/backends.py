@@ -1,0 +1,45 @@
+"""From the name of a backend and what it is asked for to the backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from quantkit.backends.tensorrt.options import BuildOptions
+from quantkit.core import plugins
+from quantkit.core.errors import UsageError
+
+PACKAGE = "quantkit.backends"
+
+
+def backend(
+    name: str,
+    *,
+    threads: int | None,
+    device: str | None = None,
+    custom_ops: Sequence[Path] = (),
+    building: BuildOptions | None = None,
+) -> Any:
+    """The backend called `name`.
+
+    Args:
+        name: its plug-in name.
+        threads: threads of one call; ``None`` takes every core.
+        device: where it computes, as ``"cuda:0"``; ``None`` leaves that to the backend.
+        custom_ops: libraries of operators to load, which are code.
+        building: how its engines are built, where it builds any.
+
+    Raises:
+        UsageError: it has no use for one of these.
+        SetupError: a package that it needs is missing.
+    """
+    kind = plugins.load(PACKAGE, name)
+    given = {"device": device, "custom_ops": tuple(custom_ops), "options": building}
+    asked = {key: value for key, value in given.items() if value}
+    foreign = asked.keys() - {option.name for option in fields(kind)}
+    if foreign:
+        odd = sorted(foreign)[0]
+        raise UsageError("QK1002", f"{odd} says nothing to the backend {name!r}", hints=[f"leave {odd} out"])
+    return kind(threads=threads, **asked)

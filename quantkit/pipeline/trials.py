@@ -1,0 +1,205 @@
+"""Runs every subset of a network's codes on batch after batch, the layers that cost most first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantkit.comparison.answers import by_sample, matching, refuse_undefined
+from quantkit.comparison.metrics.sqnr import SqnrMetric
+from quantkit.comparison.series import Series
+from quantkit.core.arrays import Batch
+from quantkit.core.errors import TooLittleError, UsageError
+from quantkit.core.ports import Answers, BatchSource, Engine, Metric, Samples
+from quantkit.core.sensitivity import SQNR, Effect, Effects, Measure
+from quantkit.graph.choosable import Choosable
+from quantkit.pipeline.comparing import Progress
+from quantkit.pipeline.experiments import EVERYTHING, NOTHING, Experiments
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """After how many seconds of a clock nothing new is begun; ``None`` never."""
+
+    clock: Callable[[], float]
+    seconds: float | None
+    started: float
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the time is over."""
+        return self.seconds is not None and self.clock() - self.started >= self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Switchboard:
+    """An engine whose every run quantizes a subset: `chosen` has the choices of each, by position."""
+
+    engine: Engine
+    model: Choosable
+    chosen: Sequence[tuple[int, ...]]
+
+    def run(self, subset: int, samples: Samples) -> Batch:
+        """The outputs with that subset quantized; valid until the next run."""
+        return self.engine.run(self.model.with_choices(samples.inputs, self.chosen[subset]))
+
+
+class Trials:
+    """What is known so far of every subset.
+
+    The first batch goes through all subsets, those that answer most first; each further one through the layers, the
+    worst first as far as known. So whenever the time is over, the important ones are known, and the worst best.
+    """
+
+    def __init__(self, plan: Experiments, metrics: Mapping[str, Metric], limit: Limit) -> None:
+        self.plan = plan
+        self._metrics = metrics
+        self._limit = limit
+        self._series = [Series(metrics) for _ in plan.subsets]
+        self._sizes: list[int] = []
+
+    def run(self, board: Switchboard, source: BatchSource, progress: Progress | None) -> None:
+        """Takes in the samples of `source`, or as many as there is time for.
+
+        Raises:
+            TooLittleError: no samples, no output that can be measured, or no time for a single layer.
+            UsageError: a metric does not apply.
+        """
+        runs = len(self.plan.subsets) - 1
+        done = 0
+        for samples in source:
+            if self._sizes and self._limit.is_reached:
+                break
+            expected = self._opened(board.run(NOTHING, samples), samples)
+            # Leaving a layer out may leave nothing.
+            self._series[NOTHING].add(Answers(expected, expected, samples.labels, samples.ids))
+            for subset in self._due():
+                found = matching(expected, board.run(subset, samples), len(samples), "the quantized model")
+                self._series[subset].add(Answers(expected, found, samples.labels, samples.ids))
+                done += len(samples)
+                if progress:
+                    progress(done, None if source.size is None else source.size * runs)
+        self._refuse_nothing()
+
+    def _opened(self, answered: Batch, samples: Samples) -> Batch:
+        """The exact outputs, checked, and kept while others take their place."""
+        copied = {name: np.array(values) for name, values in answered.items()}
+        refuse_undefined(copied, samples)
+        expected = by_sample(copied, len(samples))
+        answers = Answers(expected, expected, samples.labels, samples.ids)
+        if obstacle := SqnrMetric().obstacle(answers):
+            hints = ["give a model whose scores are outputs, before an ArgMax or the like"]
+            raise TooLittleError("QK5002", "no layer's effect can be measured", cause=obstacle.reason, hints=hints)
+        for name, metric in self._metrics.items():
+            if (obstacle := metric.obstacle(answers)) and obstacle.certain:
+                title = f"the metric {name!r} does not apply: {obstacle.reason}"
+                raise UsageError("QK1052", title, hints=["leave it out"])
+        self._sizes.append(len(samples))
+        return expected
+
+    def _due(self) -> Iterator[int]:
+        """The subsets to run on this batch, as long as there is time."""
+        return self._first_look() if len(self._sizes) == 1 else self._closer_look()
+
+    def _first_look(self) -> Iterator[int]:
+        for subset in self.plan.by_importance:
+            if self._known(EVERYTHING) and self._limit.is_reached:
+                return
+            if subset != NOTHING:
+                yield subset
+
+    def _closer_look(self) -> Iterator[int]:
+        seen = {NOTHING}
+        # A layer is measured whole or not at all, so that its figures are of the same samples.
+        for group in self._worst_first():
+            if self._limit.is_reached:
+                return
+            yield from (subset for subset in dict.fromkeys(group) if subset not in seen)
+            seen.update(group)
+
+    def _worst_first(self) -> Iterator[Sequence[int]]:
+        layers = [tuple(self.plan.of_layer(number).values()) for number in range(len(self.plan.layers))]
+        alone = [self.plan.of_layer(number).get(("only", "both"), EVERYTHING) for number in range(len(layers))]
+        yield (EVERYTHING,)
+        yield from (layers[number] for number in sorted(range(len(layers)), key=lambda n: -self._noise(alone[n])))
+        yield from ((subset,) for subset in sorted(self.plan.tensors.values(), key=lambda s: -self._noise(s)))
+
+    def _noise(self, subset: int) -> float:
+        return self._series[subset].noise() if self._known(subset) else 0.0
+
+    def _known(self, subset: int) -> int:
+        """On how many batches it ran."""
+        return len(self._series[subset])
+
+    def _refuse_nothing(self) -> None:
+        if not self._sizes:
+            raise TooLittleError("QK5001", "0 samples to measure on", hints=["look at --data"])
+        if not any(self._known(subset) for subset in {*self.plan.cells.values()} - {NOTHING, EVERYTHING}):
+            raise TooLittleError(
+                "QK5005",
+                f"the time limit of {self._limit.seconds:g} s was over before any layer was measured",
+                hints=["give more with --time-limit", "--batch-size 1 makes the first look shorter"],
+            )
+
+    @property
+    def alone(self) -> dict[str, float]:
+        """Tensor → noise over signal at the outputs when it alone is quantized."""
+        return {tensor: self._noise(subset) for tensor, subset in self.plan.tensors.items()}
+
+    @property
+    def samples(self) -> int:
+        """How many all layers together were run on."""
+        return sum(self._sizes[: self._known(EVERYTHING)])
+
+    def samples_of(self, layer: int) -> int:
+        """How many a layer was measured on."""
+        return sum(self._sizes[: self._batches(layer)])
+
+    def _batches(self, layer: int) -> int:
+        known = [self._known(subset) for subset in self.plan.of_layer(layer).values()]
+        return min((count for count in known if count), default=0)
+
+    def measures(self) -> tuple[Measure, ...]:
+        """What was measured, with its value for everything quantized."""
+        everything = self._series[EVERYTHING]
+        found = [Measure(SQNR, "SQNR", "dB", higher_is_better=True, reference=None, everything=everything.decibels())]
+        for name in self._metrics:
+            told = everything.summary(name)
+            better = told.higher_is_better
+            found.append(Measure(name, told.title or name, told.unit, better, told.reference, told.candidate))
+        return tuple(found)
+
+    def effects(self, layer: int) -> dict[str, Effects]:
+        """Measure → what it says of a layer; nothing where there was no time for it."""
+        batches = self._batches(layer)
+        if not batches:
+            return {}
+        return {name: self._effects(layer, name, batches) for name in (SQNR, *self._metrics)}
+
+    def _effects(self, layer: int, measure: str, batches: int) -> Effects:
+        known = {
+            question: self._value(subset, measure, batches)
+            for question, subset in self.plan.of_layer(layer).items()
+            if self._known(subset) >= batches
+        }
+
+        def effect(mode: str) -> Effect:
+            return Effect(*(known.get((mode, part)) for part in ("weights", "activations", "both")))
+
+        return Effects(effect("only"), effect("all_but"), self._value(EVERYTHING, measure, batches))
+
+    def _value(self, subset: int, measure: str, batches: int) -> float:
+        series = self._series[subset]
+        return series.decibels(batches) if measure == SQNR else series.summary(measure, batches).candidate
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the time limit left undone."""
+        counts = [self.samples_of(number) for number in range(len(self.plan.layers))]
+        missing = sum(not self._known(subset) for subset in self.plan.cells.values())
+        if not missing and min(counts) == max(counts):
+            return ()
+        told = f"the time limit ended the measuring: layers were measured on {min(counts)} to {max(counts)} samples"
+        return (f"{told}, and {missing} of {len(self.plan.cells)} figures are missing" if missing else told,)

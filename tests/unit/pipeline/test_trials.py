@@ -1,0 +1,98 @@
+"""In which order subsets are run, and how often."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from quantkit.core.arrays import Batch
+from quantkit.core.errors import DataError, TooLittleError
+from quantkit.core.ports import Samples
+from quantkit.graph.choosable import Choosable
+from quantkit.graph.quantized_layers import LayeredPlacement
+from quantkit.pipeline.experiments import EVERYTHING, NOTHING, experiments
+from quantkit.pipeline.trials import Limit, Switchboard, Trials
+from tests.fake_comparison import FakeEngine, FakeSource
+from tests.onnx_models import random
+from tests.unit.pipeline.test_experiments import MODEL
+
+PLAN = experiments(LayeredPlacement(MODEL, "ort-cpu"))
+INPUTS = random(10, 3)
+NOISY = PLAN.of_layer(1)["only", "both"]
+
+
+class FakeBoard(Switchboard):
+    """Subset `NOISY` answers with much noise and every other with a little; remembers who was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeEngine(lambda batch: batch), Choosable(MODEL.serialized(), "chosen", 0), ())
+        object.__setattr__(self, "asked", [])
+
+    asked: list[int]
+
+    def run(self, subset: int, samples: Samples) -> Batch:
+        self.asked.append(subset)
+        noise = 0.0 if subset == NOTHING else 1.0 if subset == NOISY else 0.01
+        return {"y": samples.inputs["x"] + np.float32(noise)}
+
+
+def tried(seconds: float | None = None, batch: int = 4) -> tuple[Trials, Sequence[int]]:
+    board = FakeBoard()
+    trials = Trials(PLAN, {}, Limit(itertools.count(0.0, 1.0).__next__, seconds, 0.0))
+    trials.run(board, FakeSource(INPUTS, batch=batch), None)
+    return trials, board.asked
+
+
+def test_each_batch_goes_through_each_subset_once() -> None:
+    trials, asked = tried()
+    assert Counter(asked) == dict.fromkeys(range(len(PLAN.subsets)), 3)
+    assert trials.samples == 10
+    assert {trials.samples_of(number) for number in range(len(PLAN.layers))} == {10}
+    assert trials.notes == ()
+
+
+def test_from_the_second_batch_on_the_worst_layer_is_first() -> None:
+    _, asked = tried()
+    later = asked[len(PLAN.subsets) :]
+    assert later[:2] == [NOTHING, EVERYTHING]
+    assert later[2] in PLAN.of_layer(1).values()
+    assert set(PLAN.of_layer(1).values()) - {NOTHING, EVERYTHING} == set(
+        later[2 : 2 + len(set(PLAN.of_layer(1).values()) - {NOTHING, EVERYTHING})]
+    )
+
+
+@pytest.mark.parametrize("seconds", range(1, 60, 4))
+def test_whenever_the_time_is_over_a_layers_figures_are_of_the_same_samples(seconds: int) -> None:
+    trials, _ = tried(float(seconds))
+    for number in range(len(PLAN.layers)):
+        counts = {len(trials._series[subset]) for subset in PLAN.of_layer(number).values()} - {0}
+        # Subsets that layers share may have run once more for another layer's sake; figures are of the fewest.
+        assert trials.samples_of(number) in (0, 4, 8, 10)
+        assert not counts or trials.samples_of(number) == [4, 8, 10][min(counts) - 1]
+        for effects in trials.effects(number).values():
+            assert effects.everything == pytest.approx(trials._value(EVERYTHING, "sqnr", min(counts)))
+
+
+def test_noise_of_a_tensor_alone_is_a_share_of_the_signal() -> None:
+    trials, _ = tried()
+    signal = float(np.sum(INPUTS.astype(np.float64) ** 2))
+    for tensor, subset in PLAN.tensors.items():
+        expected = (1.0 if subset == NOISY else 1e-4) * INPUTS.size / signal
+        assert trials.alone[tensor] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_reference_that_answers_nan_is_refused() -> None:
+    board = FakeBoard()
+    trials = Trials(PLAN, {}, Limit(lambda: 0.0, None, 0.0))
+    with pytest.raises(DataError, match="the reference model itself answers NaN"):
+        trials.run(board, FakeSource(np.full((4, 3), np.nan, np.float32)), None)
+
+
+def test_no_batch_at_all_is_refused() -> None:
+    trials = Trials(PLAN, {}, Limit(lambda: 0.0, None, 0.0))
+    with pytest.raises(TooLittleError, match="0 samples to measure on"):
+        trials.run(FakeBoard(), FakeSource(INPUTS[:0]), None)
