@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from quantkit.backends.tensorrt.options import BuildOptions, Precision, Profile
+from quantkit.backends.tensorrt.options import BuildOptions, Precision, Profile, Rest
 from quantkit.backends.tensorrt.plan import sidecar
 from quantkit.cli.command import Result
 from quantkit.cli.commands.build import Build, ShapeOptions
@@ -21,7 +21,8 @@ from quantkit.core.plugins import did_you_mean
 from quantkit.core.text import printable
 from quantkit.core.trt_cache import TensorrtCache
 from quantkit.graph.model import Model, load
-from quantkit.pipeline.engines import EngineFile, Engines
+from quantkit.pipeline.engine_comparison import EngineFile
+from quantkit.pipeline.engines import Engines
 from quantkit.pipeline.models import load_model
 
 
@@ -40,7 +41,8 @@ def built(asked: Build, terminal: Terminal) -> Result:
     engines = Engines(model, options, threads=asked.threads, progress=progress(terminal))
     output = asked.output or Path(f"{path.stem}.plan")
     inputs = [path, *([asked.calib] if asked.calib else [])]
-    with file_for_writing(output, inputs=inputs, force=asked.force, needed_bytes=model.size_bytes):
+    needed, record = model.size_bytes, sidecar(output)
+    with file_for_writing(output, inputs=inputs, force=asked.force, needed_bytes=needed, beside=record):
         made = _made(asked, engines, output)
     return _told(asked, made)
 
@@ -49,6 +51,9 @@ def _refuse_contradictions(asked: Build) -> None:
     if asked.calib and asked.precision not in ("auto", "int8"):
         title = f"--calib says nothing to an engine in {asked.precision}"
         raise UsageError("QK1087", title, hints=["--precision int8", "or leave --calib out"])
+    if "rest" in asked.given and asked.given["rest"].is_asked and asked.precision in ("fp32", "fp16"):
+        title = f"--rest says nothing to an engine in {asked.precision}"
+        raise UsageError("QK1087", title, hints=["--precision int8", "or leave --rest out"])
     if asked.trust_cache and not (asked.calib and not _is_calibration(asked.calib)):
         raise UsageError("QK1087", "--trust-cache says nothing without a cache as --calib", hints=["leave it out"])
 
@@ -60,6 +65,7 @@ def _is_calibration(path: Path) -> bool:
 def _options(asked: Build, model: Model) -> BuildOptions:
     return BuildOptions(
         precision=cast(Precision, asked.precision),
+        rest=cast(Rest, asked.rest),
         profiles=_profiles(asked.sizes, [spec.name for spec in model.inputs]),
         batch=asked.sizes.batch_size,
         workspace_bytes=workspace_bytes(asked.building.workspace),

@@ -46,7 +46,8 @@ class Command(Protocol):
     """One subcommand: a frozen dataclass whose fields are its options and whose docstring is its help.
 
     `EXAMPLES` are arguments that can be pasted behind the command's name. A field called ``given``, where there is
-    one, receives the resolved command line itself, for a command that keeps a record of it.
+    one, receives the resolved command line itself, for a command that keeps a record of it. A class attribute
+    ``KEEPS_TIME`` says that the command looks after `--time-limit` itself, and ends in order when it is reached.
     """
 
     EXAMPLES: ClassVar[tuple[str, ...]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,38 @@ from quantkit.core.errors import UsageError
 from quantkit.core.files import readable
 
 
-def read(path: Path, command: str, commands: Collection[str], options: Sequence[Option]) -> dict[str, Given]:
+def read(path: Path, command: str, options: Mapping[str, Sequence[Option]]) -> dict[str, Given]:
     """What the file says about the options of `command`.
 
-    Keys at the top hold for every command; a table with a command's name holds for that command and goes first.
-    A path in the file starts at the file's own folder.
+    Keys at the top hold for every command that has them; a table with a command's name holds for that command and
+    goes first. A path in the file starts at the file's own folder.
+
+    Args:
+        path: the TOML file.
+        command: the command's name.
+        options: the options of every command.
 
     Raises:
-        UsageError: not TOML, or a key that the command does not have: an option without effect misleads.
+        UsageError: not TOML, or a key that the command does not have, nor, at the top, any other: an option without
+            effect misleads.
     """
     document = _document(path)
-    known = {option.key: option for option in options if not option.typed_only and option.name != "config"}
+    top = {key: entry for key, entry in document.items() if not (key in options and isinstance(entry, dict))}
+    own = document.get(command, {}) if command not in top else {}
+    known = _settable(options[command])
+    anywhere = {key for each in options.values() for key in _settable(each)}
     found: dict[str, Given] = {}
-    for key, entry in _entries(document, command, commands).items():
-        option = known.get(key.replace("_", "-"))
-        if option is None:
+    for key, entry in [*top.items(), *own.items()]:
+        name = key.replace("_", "-")
+        if name in known:
+            found[known[name].name] = Given(_texts(known[name], entry, path), str(path))
+        elif key in own or name not in anywhere:
             raise _unknown(path, key, command, list(known))
-        found[option.name] = Given(_texts(option, entry, path), str(path))
     return found
+
+
+def _settable(options: Sequence[Option]) -> dict[str, Option]:
+    return {option.key: option for option in options if not option.typed_only and option.name != "config"}
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -41,13 +55,13 @@ def _document(path: Path) -> dict[str, Any]:
         return toml.parsed(content)
     except ValueError as reason:
         title = "the configuration file is not TOML"
-        raise UsageError("QK1078", title, where=str(path), cause=str(reason)) from None
-
-
-def _entries(document: Mapping[str, Any], command: str, commands: Collection[str]) -> dict[str, Any]:
-    tables = {key for key, entry in document.items() if key in commands and isinstance(entry, dict)}
-    top = {key: entry for key, entry in document.items() if key not in tables}
-    return {**top, **(document[command] if command in tables else {})}
+        raise UsageError(
+            "QK1078",
+            title,
+            where=str(path),
+            cause=str(reason),
+            hints=["quantkit COMMAND --show-config writes one that can be read"],
+        ) from None
 
 
 def _unknown(path: Path, key: str, command: str, known: list[str]) -> UsageError:
@@ -63,12 +77,20 @@ def _texts(option: Option, entry: Any, path: Path) -> tuple[str, ...]:
     entries = entry if isinstance(entry, list) else [entry]
     if not all(isinstance(part, (str, int, float, bool)) for part in entries):
         title = f"{option.key} must be a text, a number, true, false or a list of these"
-        raise UsageError("QK1080", title, where=str(path))
-    texts = tuple(str(part).lower() if isinstance(part, bool) else str(part) for part in entries)
+        raise UsageError(
+            "QK1080", title, where=str(path), hints=["quantkit COMMAND --show-config writes one that can be read"]
+        )
+    texts = tuple(_text(option, part) for part in entries)
     # A list for an option with commas reads better in TOML than a text with commas in it.
-    if option.kind != "many":
+    if option.kind not in ("many", "each"):
         texts = (",".join(texts),)
     return tuple(option.located(text, path.parent) for text in texts)
+
+
+def _text(option: Option, part: str | int | float | bool) -> str:
+    if not isinstance(part, bool):
+        return str(part)
+    return option.implied if part and option.implied else str(part).lower()
 
 
 def written(command: str, options: Sequence[Option], given: Resolved) -> str:
@@ -87,7 +109,7 @@ def _assignment(option: Option, given: Given) -> str:
 def _toml(option: Option, texts: tuple[str, ...]) -> str:
     if option.kind == "switch":
         return json.dumps(bool(texts) and option.value(texts))
-    value = list(texts) if option.kind == "many" else texts[-1]
+    value = list(texts) if option.kind in ("many", "each") else texts[-1]
     # A JSON text is a TOML text, but for the one control character that JSON leaves as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

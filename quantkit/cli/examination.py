@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,10 +18,27 @@ from quantkit.core.plugins import DISTRIBUTION, EXTRAS
 _REQUIRED = ("numpy", "scipy", "onnx", "pillow", "safetensors", "rich")
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
+# Module → the distribution that brings it, where the names differ.
+_DISTRIBUTIONS = {"skimage": "scikit-image"}
+
+# Package → the first release without the holes that are known, and such a hole.
+_FLOORS = {
+    "onnx": ("1.21.0", "CVE-2026-34445 and CVE-2026-27489: a model's external data reaches beyond its folder"),
+    "pillow": ("10.3.0", "CVE-2024-28219: a buffer overflows"),
+}
+
+# CUDA's major version → the oldest driver that runs it.
+_DRIVERS = {11: 450, 12: 525, 13: 580}
+_TENSORRTS = tuple(f"tensorrt{part}" for part in ("-cu11", "-cu12", "-cu13"))
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: `status` is ``"ok"``, ``"absent"`` (optional, not there) or ``"problem"``."""
+    """One thing looked at.
+
+    `status` is ``"ok"``, ``"absent"`` (optional, not there), ``"outdated"`` (it works, and has a known hole) or
+    ``"problem"``.
+    """
 
     name: str
     status: str
@@ -50,7 +68,7 @@ def examined(installed: Installed = installed_version) -> list[Finding]:
         *_namesake(installed),
         *_runtime(installed),
         *(_optional(name, installed) for name in EXTRAS if name != "onnxruntime"),
-        _gpu(),
+        *_graphics(installed),
     ]
 
 
@@ -58,7 +76,19 @@ def _required(name: str, installed: Installed) -> Finding:
     version = installed(name)
     if version is None:
         return Finding(name, "problem", "not installed", (f"pip install {name}",))
+    floor, hole = _FLOORS.get(name, ("0", ""))
+    if _numbers(version) < _numbers(floor):
+        return Finding(name, "outdated", f"{version}, which has {hole}", (f'pip install "{name}>={floor}"',))
     return Finding(name, "ok", version)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A release as numbers that can be compared.
+
+    >>> _numbers("1.21.0rc1") < _numbers("1.21.1")
+    True
+    """
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _kernels() -> Finding:
@@ -102,20 +132,36 @@ def _engine() -> list[Finding]:
 
 
 def _optional(name: str, installed: Installed) -> Finding:
-    version = installed(name)
-    if version is None:
+    version = installed(_DISTRIBUTIONS.get(name, name))
+    if version is None and importlib.util.find_spec(name) is None:
         return Finding(name, "absent", "not installed", (f'pip install "{DISTRIBUTION}[{EXTRAS[name]}]"',))
-    return Finding(name, "ok", version)
+    return Finding(name, "ok", version or "there, without a record of its version")
 
 
-def _gpu() -> Finding:
+def _graphics(installed: Installed) -> list[Finding]:
+    """The GPU, and whether its driver is new enough for the TensorRT that is installed."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        return Finding("GPU", "absent", "none found")
+        return [Finding("GPU", "absent", "none found")]
     query = [program, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError) as reason:
-        return Finding("GPU", "absent", f"nvidia-smi does not answer: {reason}")
-    devices = [", ".join(part.strip() for part in line.split(",")) for line in answer.splitlines()]
-    return Finding("GPU", "ok", "; ".join(devices) or "none found")
+        return [Finding("GPU", "absent", f"nvidia-smi does not answer: {reason}")]
+    devices = [[part.strip() for part in line.split(",")] for line in answer.splitlines()]
+    shown = "; ".join(", ".join(device) for device in devices)
+    found = Finding("GPU", "ok", shown or "none found")
+    drivers = [device[1] for device in devices if len(device) > 1]
+    return [found, *_match(drivers[0], installed)] if drivers else [found]
+
+
+def _match(driver: str, installed: Installed) -> list[Finding]:
+    found = []
+    for name in (name for name in _TENSORRTS if installed(name)):
+        needed = _DRIVERS[int(name[-2:])]
+        if _numbers(driver) < (needed,):
+            remedies = (f"install a driver from {needed} on, or a TensorRT for an older CUDA",)
+            found.append(Finding("driver", "problem", f"{driver} is too old for {name} {installed(name)}", remedies))
+        else:
+            found.append(Finding("driver", "ok", f"{driver} runs {name} {installed(name)}"))
+    return found

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from quantkit._version import __version__
+from quantkit.cli.outputs import size_text
+from quantkit.cli.process.memory import peak_bytes, shortage
 from quantkit.cli.process.stopping import Stopped
 from quantkit.cli.process.terminal import Terminal
-from quantkit.core.errors import ExitCode, InternalError, QuantkitError, SetupError
+from quantkit.core.errors import ExitCode, InternalError, QuantkitError
 from quantkit.core.text import printable
 
 
@@ -67,6 +69,7 @@ class Failure:
             "title": self.title,
             "where": self.where,
             "cause": self.cause,
+            "hint": "\n".join(self.hints) or None,
             "hints": list(self.hints),
             "docs": self.docs,
             "exit_code": int(self.exit_code),
@@ -92,8 +95,11 @@ def failure_of(error: BaseException, words: Sequence[str] = ()) -> Failure:
         return _stopped(error)
     if isinstance(error, KeyboardInterrupt):
         return _stopped(Stopped(ExitCode.INTERRUPTED))
-    if isinstance(error, MemoryError):
-        error = SetupError("QK4151", "not enough memory", hints=["use a smaller --batch-size"])
+    if (short := shortage(error)) is not None:
+        error = short
+        # A GPU's memory is another.
+        if short.code == "QK4151" and (peak := peak_bytes()):
+            short.cause = f"{short.cause + '; ' if short.cause else ''}the process took up to {size_text(peak)}"
     if not isinstance(error, QuantkitError):
         error = _unexpected(error, words)
     return Failure(
@@ -102,7 +108,8 @@ def failure_of(error: BaseException, words: Sequence[str] = ()) -> Failure:
 
 
 def _stopped(stop: Stopped) -> Failure:
-    title = "interrupted" if stop.exit_code == ExitCode.INTERRUPTED else "terminated"
+    word = "interrupted" if stop.exit_code == ExitCode.INTERRUPTED else "terminated"
+    title = f"{word}: {stop.cause}" if stop.cause else word
     if stop.resume is None:
         return Failure("", title, stop.exit_code)
     return Failure("", f"{title}; go on from the last checkpoint with:", stop.exit_code, hints=(stop.resume,))

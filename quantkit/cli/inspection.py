@@ -3,57 +3,88 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from quantkit.backends.tensorrt import plan
+from quantkit.backends.tensorrt.plan import PlanRecord
 from quantkit.cli.columns import aligned
 from quantkit.cli.command import Result
 from quantkit.cli.options.model import ModelOptions
 from quantkit.cli.outputs import size_text
 from quantkit.cli.process.terminal import Terminal
-from quantkit.core import plugins, run, run_document, statistics_file
+from quantkit.cli.sensitivities import told
+from quantkit.core import plugins, run, run_document, sensitivity_file, statistics_file
 from quantkit.core.calibration import SCHEMA as CALIBRATION
 from quantkit.core.calibration import Calibration
 from quantkit.core.errors import ArtifactError, ModelError, UsageError
-from quantkit.core.files import readable
+from quantkit.core.files import digest_of, readable
 from quantkit.core.json_values import MALFORMED, decoded
 from quantkit.core.run_document import SCHEMA as RUN
 from quantkit.core.statistics import Statistics
 from quantkit.core.text import printable
+from quantkit.graph.editing.wiring import Wiring
 from quantkit.graph.model import Model, already_quantized, load
 from quantkit.graph.placement import Placement, place
 
 ENGINES = (".plan", ".engine", ".trt")
 
+_MOST_LISTED = 10
+"""Lines of a list that are shown unless more is asked for."""
 
-def of(path: Path, options: ModelOptions, terminal: Terminal) -> Result:
-    """Everything worth knowing of the file at `path`."""
+
+def of(path: Path, options: ModelOptions, terminal: Terminal, *, verbose: bool = False) -> Result:
+    """Everything worth knowing of the file at `path`; with `verbose`, lists are shown whole."""
+    result = _of(path, options, terminal, verbose=verbose)
+    return replace(result, text=result.text.rstrip())
+
+
+def _of(path: Path, options: ModelOptions, terminal: Terminal, *, verbose: bool) -> Result:
     suffix = path.suffix.lower()
     if suffix in ENGINES:
-        raise _is_code(path)
+        return _of_engine(path)
     if suffix in (".safetensors", ".json") and options != ModelOptions():
         title = f"options about models say nothing of {path.name}"
         raise UsageError("QK1087", title, hints=[f"quantkit inspect {path}"])
     if suffix == ".safetensors":
-        return _of_statistics(statistics_file.load(path), path)
+        return _of_statistics(statistics_file.load(path), path, verbose=verbose)
     if suffix == ".json":
-        return _of_json(path, terminal)
+        return _of_json(path, terminal, verbose=verbose)
     loaded = load(path)
     if already_quantized(loaded) and not options.requantize:
         return _of_integer_model(loaded)
     model = options.opened(path)
-    return _of_model(model, place(model, options.target, options.exclusion))
+    return _of_model(model, place(model, options.target, options.exclusion), verbose=verbose)
 
 
-def _is_code(path: Path) -> ModelError:
-    sidecar = path.with_name(f"{path.name}.json")
-    hints = [f"quantkit inspect {sidecar}"] if sidecar.exists() else ["what was built is known where it was built"]
-    return ModelError(
-        "QK3071",
-        f"{path.name} is a TensorRT engine, and an engine is a program: it is not loaded to look at it",
-        where=str(path),
-        hints=hints,
-    )
+def _of_engine(path: Path) -> Result:
+    """A plan is a program and is not loaded to look at it; its record says what is known."""
+    beside = plan.sidecar(path)
+    if not beside.exists():
+        raise ModelError(
+            "QK3071",
+            f"{path.name} is a TensorRT engine, and an engine is a program: it is not loaded to look at it",
+            where=str(path),
+            cause=f"it has no record {beside.name} beside it",
+            hints=["what was built is known where it was built"],
+        )
+    return _of_record(plan.record(path), path)
+
+
+def _of_record(record: PlanRecord, path: Path) -> Result:
+    matches = digest_of(path) == record.sha256 if path.exists() else None
+    content = {True: "as recorded", False: "NOT what was recorded: changed or damaged", None: "not there"}[matches]
+    rows = [
+        ["plan", f"{path}, {content}"],
+        ["TensorRT", record.machine.tensorrt],
+        ["GPU", f"{record.machine.gpu}, compute capability {record.machine.compute_capability}"],
+        ["model sha256", record.model],
+        *([name, str(value)] for name, value in record.options.items() if value is not None),
+        *([f"scales {name}", str(value)] for name, value in record.scales.items()),
+    ]
+    document = {"command": "inspect", "kind": "engine", "path": str(path), "matches": matches, "record": asdict(record)}
+    return Result("\n".join(aligned(rows, indent="")), document)
 
 
 def kind_of(path: Path) -> str:
@@ -68,7 +99,7 @@ def kind_of(path: Path) -> str:
         schema = decoded(content)["schema"]
     except MALFORMED as reason:
         raise _unknown(path, f"{type(reason).__name__}: {reason}") from reason
-    if schema not in (CALIBRATION, RUN):
+    if schema not in (CALIBRATION, RUN, sensitivity_file.SCHEMA, plan.SCHEMA):
         raise _unknown(path, f"its schema is {schema!r}")
     return str(schema)
 
@@ -79,19 +110,30 @@ def _unknown(path: Path, cause: str) -> ArtifactError:
         "neither a calibration nor a run that this version reads",
         where=str(path),
         cause=cause,
-        hints=["quantkit reads .onnx, .safetensors, .qcal.json and run.json"],
+        hints=["quantkit reads .onnx, .safetensors, .qcal.json, run.json and sensitivity.json"],
     )
 
 
-def _of_json(path: Path, terminal: Terminal) -> Result:
-    if kind_of(path) == CALIBRATION:
-        return _of_calibration(Calibration.load(path), path)
+def _of_json(path: Path, terminal: Terminal, *, verbose: bool) -> Result:
+    kind = kind_of(path)
+    if kind == CALIBRATION:
+        return _of_calibration(Calibration.load(path), path, verbose=verbose)
+    if kind == plan.SCHEMA:
+        return _of_engine(path.with_suffix(""))
+    if kind == sensitivity_file.SCHEMA:
+        return _of_sensitivity(path, verbose=verbose)
     comparison = run.load(path)
     table = plugins.load("quantkit.report", "table")(**terminal.table_options).render(comparison)
     return Result(table, {"command": "inspect", "kind": "run", "run": run_document.written(comparison)})
 
 
-def _of_model(model: Model, placement: Placement) -> Result:
+def _of_sensitivity(path: Path, *, verbose: bool) -> Result:
+    found = sensitivity_file.load(path)
+    document = {"command": "inspect", "kind": "sensitivity", "sensitivity": sensitivity_file.document(found)}
+    return Result(told(found, whole=verbose), document)
+
+
+def _of_model(model: Model, placement: Placement, *, verbose: bool) -> Result:
     document = {
         **_facts(model),
         "target": placement.target,
@@ -102,16 +144,23 @@ def _of_model(model: Model, placement: Placement) -> Result:
     lines = [
         *_headed(model),
         "",
-        f"{len(placement.nodes)} nodes in INT8 for {placement.target}:",
-        *_listed([[name] for name in placement.nodes]),
-        "",
-        f"{len(placement.left_out)} nodes left in FP32 that could be INT8:",
-        *_listed([[n.node, n.operator, n.reason] for n in placement.left_out]),
-        "",
-        f"{len(placement.tensors)} tensors that need a range:",
-        *_listed([[name] for name in placement.tensors]),
+        f"{len(placement.nodes)} nodes in INT8 for {placement.target}{_kinds(model, placement)}",
+        *(_listed([[name] for name in placement.nodes], verbose=True) if verbose else []),
+        f"{len(placement.left_out)} nodes left in FP32 that could be INT8{':' if placement.left_out else ''}",
+        *_listed([[n.node, n.operator, n.reason] for n in placement.left_out], verbose=verbose),
+        f"{len(placement.tensors)} tensors that need a range",
+        *(_listed([[name] for name in placement.tensors], verbose=True) if verbose else []),
+        *([] if verbose else ["", "-v lists them all"]),
     ]
     return Result("\n".join(lines), document)
+
+
+def _kinds(model: Model, placement: Placement) -> str:
+    """The operators that become INT8, with their numbers."""
+    titles = set(placement.nodes)
+    wiring = Wiring(model.proto.graph)
+    found = Counter(node.op_type for at, node in enumerate(wiring.nodes) if wiring.title(at) in titles)
+    return f": {', '.join(f'{name} {count}' for name, count in found.most_common())}" if found else ""
 
 
 def _of_integer_model(model: Model) -> Result:
@@ -146,11 +195,13 @@ def _headed(model: Model) -> list[str]:
     return aligned(rows, indent="")
 
 
-def _listed(rows: list[list[str]]) -> list[str]:
-    return aligned(rows) if rows else ["  none"]
+def _listed(rows: list[list[str]], *, verbose: bool) -> list[str]:
+    shown = rows if verbose else rows[:_MOST_LISTED]
+    more = [f"  and {len(rows) - len(shown)} more"] if len(rows) > len(shown) else []
+    return [*(aligned(shown) if shown else []), *more]
 
 
-def _of_statistics(statistics: Statistics, path: Path) -> Result:
+def _of_statistics(statistics: Statistics, path: Path, *, verbose: bool) -> Result:
     tensors: dict[str, dict[str, Any]] = {
         name: {
             "values": histogram.count,
@@ -167,8 +218,13 @@ def _of_statistics(statistics: Statistics, path: Path) -> Result:
     ]
     lines = [
         f"statistics of {len(statistics.samples)} samples, {len(tensors)} tensors",
+        *(
+            [f"shards {', '.join(statistics.parts)}; missing: {', '.join(statistics.absent)}"]
+            if statistics.parts
+            else []
+        ),
         f"model sha256 {statistics.fingerprint.model[:16]}",
-        f"preprocessing {printable(statistics.fingerprint.preprocessing)}",
+        *([f"preprocessing {printable(statistics.fingerprint.preprocessing)}"] if verbose else []),
         "",
         *aligned([["tensor", "values", "lowest", "highest", "zeros", "nonfinite"], *rows], right=range(1, 6)),
     ]
@@ -177,6 +233,8 @@ def _of_statistics(statistics: Statistics, path: Path) -> Result:
         "kind": "statistics",
         "path": str(path),
         "samples": len(statistics.samples),
+        "parts": list(statistics.parts),
+        "missing_parts": list(statistics.absent),
         "model": statistics.fingerprint.model,
         "preprocessing": statistics.fingerprint.preprocessing,
         "environment": dict(statistics.environment),
@@ -185,7 +243,7 @@ def _of_statistics(statistics: Statistics, path: Path) -> Result:
     return Result("\n".join(lines), document)
 
 
-def _of_calibration(calibration: Calibration, path: Path) -> Result:
+def _of_calibration(calibration: Calibration, path: Path, *, verbose: bool) -> Result:
     tensors: dict[str, dict[str, Any]] = {
         name: {
             "low": float(tensor.range.low),
@@ -202,8 +260,10 @@ def _of_calibration(calibration: Calibration, path: Path) -> Result:
         for name, t in tensors.items()
     ]
     origin = calibration.provenance
+    recorded = [f"preprocessing {printable(origin.preprocessing)}"] if verbose else []
     lines = [
         repr(calibration),
+        *recorded,
         f"model sha256 {origin.model[:16]}{', made-up data' if origin.synthetic else ''}",
         "",
         *aligned([["tensor", "rule", "low", "high", "clipped", "notes"], *rows], right=range(2, 5)),

@@ -7,18 +7,19 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import cast
 
 from quantkit._version import __version__
-from quantkit.cli import configuration, manual, parser, settings
+from quantkit.cli import configuration, manual, parser, settings, watchdog
 from quantkit.cli.command import Command, Result
 from quantkit.cli.failures import Door
-from quantkit.cli.options.common import SHOWING, Common
+from quantkit.cli.options.common import ELSEWHERE, SHOWING, Common
 from quantkit.cli.options.fields import Option, assembled, declared
 from quantkit.cli.options.values import NO
 from quantkit.cli.process import logs, memory
-from quantkit.cli.process.stopping import stoppable
+from quantkit.cli.process.stopping import stoppable, time_limited
 from quantkit.cli.process.terminal import Terminal
 from quantkit.core import plugins
 from quantkit.core.errors import ExitCode, UsageError
@@ -36,9 +37,10 @@ def main(words: Sequence[str] | None = None, *, prog: str = "quantkit", command:
         prog: how the program was called, for usage lines and commands to paste.
         command: the command that a door to a single one stands for.
     """
+    owns_process = words is None
     words = list(sys.argv[1:] if words is None else words)
     terminal = _first_terminal(words, prog)
-    with Door(terminal, words) as door, stoppable():
+    with Door(terminal, words) as door, stoppable(), watchdog.standing(terminal, owns_process=owns_process):
         door.exit_code = _dispatched(words, terminal, command)
     return int(door.exit_code)
 
@@ -73,6 +75,11 @@ def _commands() -> Mapping[str, type[Command]]:
     return {name: cast(type[Command], plugins.load(_COMMANDS, name)) for name in plugins.names(_COMMANDS)}
 
 
+@cache
+def _options() -> Mapping[str, Sequence[Option]]:
+    return {name: declared(kind) for name, kind in _commands().items()}
+
+
 def _refuse_unknown(word: str, prog: str) -> None:
     known = plugins.names(_COMMANDS)
     if word in known:
@@ -96,25 +103,38 @@ class _CommandLine:
             self.terminal.result(manual.page(self.terminal.prog, kind, self.terminal.width))
             return ExitCode.OK
         options = declared(kind)
-        given = self._resolved(options)
+        typed, idle = self._typed(options)
+        given = self._resolved(options, typed)
         made = assembled(kind, {**settings.values(options, given), "given": given})
         self._configure(made.common)
+        watchdog.limit(made.common.timeout)
         shown_logs = logs.shown(self.terminal, verbose=made.common.verbose, log_file=made.common.log_file)
-        with shown_logs, memory.limited(made.common.memory_limit):
+        # A command that keeps the limit itself ends in order, with what it has.
+        hard = None if getattr(kind, "KEEPS_TIME", False) else made.common.time_limit
+        with shown_logs, memory.limited(made.common.memory_limit), time_limited(hard):
+            for flag in idle:
+                _log.warning("%s says nothing to quantkit %s", flag, self.name)
             result = self._result(made, options, given)
         if shown := result.shown(self.terminal.format):
             self.terminal.result(shown)
         return result.exit_code
 
-    def _resolved(self, options: Sequence[Option]) -> settings.Resolved:
-        typed = parser.typed(options, self.words, prog=self.terminal.prog)
+    def _typed(self, options: Sequence[Option]) -> tuple[parser.Typed, list[str]]:
+        """What was typed, and the flags among it that this command takes and has no use for."""
+        own = {option.name for option in options}
+        everywhere = {option.name: option for each in _options().values() for option in each}
+        idle = [everywhere[name] for name in ELSEWHERE if name in everywhere and name not in own]
+        homes = {option.flag: name for name, each in _options().items() for option in each if not option.positional}
+        typed = parser.typed([*options, *idle], self.words, prog=self.terminal.prog, homes=homes)
+        return typed, [option.flag for option in idle if option.name in typed]
+
+    def _resolved(self, options: Sequence[Option], typed: parser.Typed) -> settings.Resolved:
         settings.refuse_company(options, typed, allowed=SHOWING)
         given = settings.resolved(options, typed, os.environ, {})
         if not given["config"].texts:
             return given
         path = Path(given["config"].texts[-1])
-        file = configuration.read(path, self.name, plugins.names(_COMMANDS), options)
-        return settings.resolved(options, typed, os.environ, file)
+        return settings.resolved(options, typed, os.environ, configuration.read(path, self.name, _options()))
 
     def _configure(self, common: Common) -> None:
         self.terminal.format, self.terminal.progress = common.format, common.progress

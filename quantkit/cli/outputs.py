@@ -17,22 +17,38 @@ SLACK_BYTES = 16 << 20
 
 
 @contextmanager
-def file_for_writing(output: Path, *, inputs: Iterable[Path], force: bool, needed_bytes: int = 0) -> Iterator[None]:
+def file_for_writing(
+    output: Path, *, inputs: Iterable[Path], force: bool, needed_bytes: int = 0, beside: Path | None = None
+) -> Iterator[None]:
     """Holds `output`, a file, for this process within the block; nothing is written yet.
+
+    Args:
+        output: the file.
+        inputs: what must not be overwritten in any case.
+        force: go on although it is there.
+        needed_bytes: what will be written, about.
+        beside: the file that is written with it.
 
     Raises:
         UsageError: it is one of the inputs, a folder, or there already and not to be replaced.
         SetupError: another process writes it, its folder cannot be written, or the disk is too full.
     """
     if output.is_dir():
-        raise UsageError("QK1082", f"--output {output} is a folder, and a file is written here", where=str(output))
+        raise UsageError(
+            "QK1082",
+            f"--output {output} is a folder, and a file is written here",
+            where=str(output),
+            hints=["give the name of a file in it"],
+        )
     _refuse_input(output, inputs)
     _require_writable(output.parent)
     with locked(output):
         if output.exists() and not force:
             raise _there_already(output)
         _require_space(output.parent, needed_bytes)
-        sweep(output)
+        for path in (output, beside):
+            if path is not None:
+                sweep(path)
         yield
 
 
@@ -56,7 +72,12 @@ def folder_for_writing(
         SetupError: another process writes it, it cannot be written, or the disk is too full.
     """
     if folder.is_file():
-        raise UsageError("QK1082", f"--output {folder} is a file, and a folder is filled here", where=str(folder))
+        raise UsageError(
+            "QK1082",
+            f"--output {folder} is a file, and a folder is filled here",
+            where=str(folder),
+            hints=["choose another --output"],
+        )
     _refuse_input(folder, inputs)
     _require_writable(folder.parent)
     with locked(folder):
@@ -114,7 +135,12 @@ def _nearest_folder(path: Path) -> Path:
 def _require_writable(folder: Path) -> None:
     nearest = _nearest_folder(folder)
     if not nearest.is_dir():
-        raise SetupError("QK4104", f"cannot write below {nearest}: it is not a folder", where=str(nearest))
+        raise SetupError(
+            "QK4104",
+            f"cannot write below {nearest}: it is not a folder",
+            where=str(nearest),
+            hints=["choose another --output"],
+        )
     if not os.access(nearest, os.W_OK | os.X_OK):
         hints = ["choose another --output"]
         raise SetupError("QK4103", f"no permission to write {folder}", where=str(nearest), hints=hints)

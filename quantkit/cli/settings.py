@@ -1,8 +1,7 @@
-"""Where each option's value comes from: the command line, a variable, a configuration file or the default."""
+"""Where each option's value comes from: command line, variable, configuration file, preset or default."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,19 +19,43 @@ class Given:
     texts: tuple[str, ...]
     origin: str
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody wrote this very option, rather than a preset or nobody."""
+        return self.origin != DEFAULT and not self.origin.startswith(PRESET)
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether it stands on this very command line; a variable or a file may be meant for other commands as well."""
+        return self.origin == COMMAND_LINE
+
 
 Resolved = dict[str, Given]
 """Option name → what counts for it."""
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"
+PRESET = "preset "
 
 
 def resolved(
     options: Sequence[Option], typed: Typed, environment: Mapping[str, str], file: Mapping[str, Given]
 ) -> Resolved:
-    """For each option the first that says something: command line, variable, configuration file, default."""
-    return {option.name: _first(option, typed, environment, file) for option in options}
+    """For each option the first that says something: command line, variable, configuration file, preset, default."""
+    found = {option.name: _first(option, typed, environment, file) for option in options}
+    return found | _by_preset(options, found)
+
+
+def _by_preset(options: Sequence[Option], found: Resolved) -> Resolved:
+    """What the preset says of options that nobody set, and for which no rival is set."""
+    preset = found["preset"].texts[-1] if "preset" in found and found["preset"].texts else ""
+    return {
+        option.name: Given((option.presets[preset],), PRESET + preset)
+        for option in options
+        if preset in option.presets
+        and found[option.name].origin == DEFAULT
+        and not any(found[name].texts for name in option.unless if name in found)
+    }
 
 
 def _first(option: Option, typed: Typed, environment: Mapping[str, str], file: Mapping[str, Given]) -> Given:
@@ -47,12 +70,15 @@ def _first(option: Option, typed: Typed, environment: Mapping[str, str], file: M
 
 
 def _split(option: Option, text: str) -> tuple[str, ...]:
-    if option.kind != "many":
-        return (text,)
     try:
-        return tuple(shlex.split(text))
-    except ValueError as reason:
-        raise UsageError("QK1076", f"{option.variable} {text!r}: {reason}", where=option.variable) from None
+        return option.texts(text)
+    except BadValueError as refusal:
+        raise UsageError(
+            "QK1076",
+            f"{option.variable} {text!r} {refusal.reason}",
+            where=option.variable,
+            hints=["put values with blanks in quotes"],
+        ) from None
 
 
 def values(options: Sequence[Option], given: Resolved) -> dict[str, Any]:

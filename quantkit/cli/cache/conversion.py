@@ -35,7 +35,8 @@ def converted(source: Path, to: Path, model: Path | None, options: ConversionOpt
     found = opened(source)
     _refuse_pointless(found, form, model, options)
     conversion = _Conversion(found, to, load_model(model) if model else None, options)
-    with file_for_writing(to, inputs=[source, *([model] if model else [])], force=options.force):
+    inputs = [source, *([model] if model else [])]
+    with file_for_writing(to, inputs=inputs, force=options.force, beside=sidecar(to)):
         written = conversion.written(form)
     return _told(found, written, has_model=model is not None)
 

@@ -80,8 +80,8 @@ class BaselineCommand:
         path = self._required_run()
         before = baseline_file.load(self.baseline) if self.baseline.exists() else None
         rules = self.gate.rules
-        if before is not None and not rules.tolerances:
-            rules = replace(rules, tolerances=before.tolerances)
+        if before is not None:
+            rules = replace(rules, tolerances={**before.tolerances, **rules.tolerances})
         change = Change(
             reason=self.reason,
             updated=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
@@ -90,7 +90,8 @@ class BaselineCommand:
             force=self.force,
         )
         fresh = updated(judge(run.load(path), rules), rules, before, change)
-        with file_for_writing(self.baseline, inputs=[path], force=True):
+        beside = baseline_file.beside(self.baseline)
+        with file_for_writing(self.baseline, inputs=[path], force=True, beside=beside):
             written = tuple(artifact.path for artifact in baseline_file.save(fresh, self.baseline))
         listed = "\n".join(f"written {printable(str(file))}" for file in written)
         return Result(f"{_told(fresh)}\n{listed}", self._document(fresh), written)
@@ -112,7 +113,12 @@ class BaselineCommand:
         if self.run_file is not None:
             comparison = run.load(self.run_file)
             if dataset(comparison).manifest != found.dataset.manifest:
-                raise ArtifactError("QK6012", "the baseline is of another data set", where=str(self.run_file))
+                raise ArtifactError(
+                    "QK6012",
+                    "the baseline is of another data set",
+                    where=str(self.run_file),
+                    hints=["give a run on the same samples, or quantkit baseline update --new-dataset"],
+                )
             starts = {f"{outcome.subject.name}/{target(outcome)}/" for outcome in comparison.candidates}
             lacking = sorted(start for start in starts if not any(key.startswith(start) for key in found.records))
             lines.append("and of the data set of the run")
@@ -128,12 +134,22 @@ class BaselineCommand:
             "reason": found.reason,
             "samples": found.dataset.samples,
             "checks": {key: {"fp32": record.fp32, "int8": record.int8} for key, record in found.records.items()},
+            "latency": {
+                key: {"fp32_p50_ms": timing.fp32.p50_ms, "int8_p50_ms": timing.int8.p50_ms}
+                for key, timing in found.timings.items()
+            },
             "tolerance": {metric: str(tolerance) for metric, tolerance in found.tolerances.items()},
         }
 
 
 def _told(found: Baseline) -> str:
-    rows = [[key, f"{record.fp32:.5g}", f"{record.int8:.5g}"] for key, record in sorted(found.records.items())]
+    rows = [
+        *([key, f"{record.fp32:.5g}", f"{record.int8:.5g}"] for key, record in sorted(found.records.items())),
+        *(
+            [f"{key}/latency p50", f"{timing.fp32.p50_ms:.5g} ms", f"{timing.int8.p50_ms:.5g} ms"]
+            for key, timing in sorted(found.timings.items())
+        ),
+    ]
     return "\n".join(
         [
             f"of {printable(found.updated)}: {printable(found.reason)}",

@@ -51,7 +51,7 @@ class Build:
     """Build a TensorRT engine for this GPU and keep it as a plan, with a record beside it.
 
     A plan is code, tied to one version of TensorRT and one kind of GPU; the record (FILE.json) says which, and of what
-    model and options it was built. Nothing loads a plan here without it.
+    model and options it was built. quantkit compare runs it, and refuses it without that record.
 
     A model with Q/DQ nodes, from quantkit quantize --target tensorrt, becomes an INT8 engine with every version of
     TensorRT. Up to version 10 a plain model does too, with the scales of a calibration or calibration cache.
@@ -75,11 +75,21 @@ class Build:
     precision: Annotated[
         str,
         Option(
-            "auto: int8 for a model with Q/DQ nodes or with --calib, fp32 for any other; fp32 is without TF32",
+            "auto: int8 for a model with Q/DQ nodes or with --calib, fp16 for one in float16, fp32 for any other; fp32 "
+            "is without TF32",
             parse=values.one_of("auto", "fp32", "fp16", "int8"),
             metavar="auto|fp32|fp16|int8",
         ),
     ] = "auto"
+    rest: Annotated[
+        str,
+        Option(
+            "what an int8 engine may use where int8 is slower or has no scale; by Casts in the model where types come "
+            "from it",
+            parse=values.one_of("fp16", "fp32"),
+            metavar="fp16|fp32",
+        ),
+    ] = "fp16"
     calib: Annotated[
         Path | None,
         a_file("scales for a plain model: a calibration (.qcal.json) or a TensorRT calibration cache", "FILE"),

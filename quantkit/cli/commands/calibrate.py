@@ -12,9 +12,11 @@ from quantkit.cli.options import values
 from quantkit.cli.options.common import Common
 from quantkit.cli.options.data import DataOptions, SelectionOptions
 from quantkit.cli.options.engine import EngineOptions
-from quantkit.cli.options.fields import Group, Option, a_file
-from quantkit.cli.options.metric import METRIC
-from quantkit.cli.options.model import ModelOptions
+from quantkit.cli.options.fields import DRY_RUN, Group, Option, a_file
+from quantkit.cli.options.machine import MachineOptions
+from quantkit.cli.options.metric import METRIC, SELF_CHECK
+from quantkit.cli.options.model import QuantizationOptions
+from quantkit.cli.options.preset import preset as preset_option
 from quantkit.cli.process.terminal import Terminal
 from quantkit.cli.settings import Given
 
@@ -31,14 +33,23 @@ class ThresholdOptions:
             "threshold rules, side by side: max, entropy, percentile, mse",
             parse=values.several(values.plugin("quantkit.calibrators")),
             metavar="RULE,...",
+            presets={"fast": "max", "accurate": "max,entropy,percentile,mse"},
         ),
     ] = ("max", "entropy")
     percentile: Annotated[
         float | None,
         Option(
-            "share of the values, in percent, that the rule percentile keeps",
+            "share of the values, in percent, that the rule percentile keeps (default: 99.99)",
             parse=values.number_within(0, 100),
             metavar="PERCENT",
+        ),
+    ] = None
+    bins: Annotated[
+        int | None,
+        Option(
+            "the most bins that the rule entropy searches on: 256, 512, 1024, 2048 or 4096 (default: 2048)",
+            parse=values.one_of_numbers(256, 512, 1024, 2048, 4096),
+            metavar="N",
         ),
     ] = None
     override: Annotated[
@@ -53,7 +64,7 @@ class ThresholdOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(MachineOptions):
     """How the work is done."""
 
     until: Annotated[
@@ -81,17 +92,13 @@ class RunOptions:
         ),
     ] = "fail"
     allow_few: Annotated[bool, Option("accept fewer than 8 samples", kind="switch")] = False
-    threads: Annotated[
-        int | None, Option("processor cores to use (default: all)", parse=values.at_least(1), metavar="N")
-    ] = None
+    self_check: Annotated[bool, SELF_CHECK] = False
     html: Annotated[
         bool, Option("write report.html, or refuse without Plotly (default: where it is installed)", kind="switch")
     ] = False
     no_thumbnails: Annotated[bool, Option("show no pictures of samples in report.html", kind="switch")] = False
     force: Annotated[bool, Option("replace what is in the output folder", kind="switch")] = False
-    dry_run: Annotated[
-        bool, Option("check everything, say what would be done, and stop", kind="switch", typed_only=True)
-    ] = False
+    dry_run: Annotated[bool, DRY_RUN] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ class Calibrate:
 
     EXAMPLES: ClassVar[tuple[str, ...]] = (
         "resnet50.onnx --data calib/ --eval val/ --preprocess imagenet",
+        "resnet50.onnx --data calib/ --preprocess imagenet -o resnet50.qcal.json",
         "model.onnx --data calib.npz --method max,entropy,mse --target tensorrt -o out/",
         "model.onnx --data calib/ --eval val/ --preprocess imagenet --backend tensorrt --batch-size 32",
         "model.onnx --data calib/ --preprocess my.toml --shard 1/4 --until statistics -o part1/",
@@ -139,13 +147,22 @@ class Calibrate:
         Path | None,
         a_file("evaluation data, in any of these forms, with labels for accuracy", "PATH"),
     ] = None
+    max_eval_samples: Annotated[
+        int | None,
+        Option("compare on at most N samples of --eval, chosen by --seed", parse=values.at_least(1), metavar="N"),
+    ] = None
     metric: Annotated[
         tuple[str, ...] | None,
         METRIC,
     ] = None
     output: Annotated[
         Path | None,
-        a_file("folder for the results (default: the model's name with -int8)", "FOLDER", short="-o"),
+        a_file(
+            "folder for the results (default: the model's name with -int8); or a file NAME.qcal.json for the ranges, "
+            "or NAME.safetensors for the statistics, with everything in NAME-int8 beside it",
+            "FOLDER|FILE",
+            short="-o",
+        ),
     ] = None
     statistics: Annotated[
         Path | None,
@@ -154,11 +171,16 @@ class Calibrate:
     synthetic: Annotated[
         int | None,
         Option(
-            "calibrate on N samples of noise instead: good for trying things out, and for nothing else",
+            "calibrate on N samples of noise instead, 64 unless said: good for trying things out, and for nothing "
+            "else; quantkit check refuses what comes of it",
             parse=values.at_least(1),
-            metavar="N",
+            metavar="[N]",
+            implied="64",
         ),
     ] = None
+    preset: Annotated[
+        str, preset_option(fast="--max-samples 128 and --method max", accurate="--method max,entropy,percentile,mse")
+    ] = "balanced"
     resume: Annotated[
         Path | None,
         Option(
@@ -170,7 +192,7 @@ class Calibrate:
         ),
     ] = None
     thresholds: Annotated[ThresholdOptions, Group("thresholds")] = field(default_factory=ThresholdOptions)
-    quantization: Annotated[ModelOptions, Group("quantization")] = field(default_factory=ModelOptions)
+    quantization: Annotated[QuantizationOptions, Group("quantization")] = field(default_factory=QuantizationOptions)
     engine: Annotated[EngineOptions, Group("engines")] = field(default_factory=EngineOptions)
     reading: Annotated[DataOptions, Group("reading data")] = field(default_factory=DataOptions)
     selection: Annotated[SelectionOptions, Group("choosing from --data")] = field(default_factory=SelectionOptions)

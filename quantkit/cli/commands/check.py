@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from typing import Annotated, ClassVar, cast
 
 from quantkit.cli.command import Command, Result
 from quantkit.cli.options import values
 from quantkit.cli.options.common import Common
 from quantkit.cli.options.fields import Group, Option, a_file
 from quantkit.cli.options.gate import GateOptions
-from quantkit.cli.outputs import file_for_writing
+from quantkit.cli.options.reports import Reports
 from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import ExitCode, QuantkitError
 
-if TYPE_CHECKING:
-    from quantkit.core.verdict import Judgement
-
+# How GitHub and GitLab say that a job runs beside those of others.
+_SHARED = {"RUNNER_ENVIRONMENT": "github-hosted", "CI_SHARED_ENVIRONMENT": "true"}
 _FORGIVEN = (ExitCode.GATE_FAILED, ExitCode.TOO_LITTLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Reports:
-    """Files for the CI system; what they replace needs no permission, as they are made from the run each time."""
-
-    junit: Annotated[Path | None, a_file("write JUnit XML, a testcase for each check", "FILE")] = None
-    md: Annotated[Path | None, a_file("write Markdown, such as to $GITHUB_STEP_SUMMARY", "FILE")] = None
-    openmetrics: Annotated[Path | None, a_file("write OpenMetrics text", "FILE")] = None
-    annotations: Annotated[Path | None, a_file("write GitHub annotations, to be printed in the job", "FILE")] = None
-
-    def asked(self) -> Iterator[tuple[str, Path]]:
-        """Renderer and file."""
-        named = {
-            "junit": self.junit,
-            "markdown": self.md,
-            "openmetrics": self.openmetrics,
-            "annotations": self.annotations,
-        }
-        yield from ((name, path) for name, path in named.items() if path is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,33 +72,29 @@ class Check:
                 raise
             error = {"code": refusal.code, "title": refusal.title, "exit_code": int(refusal.exit_code)}
             return Result(str(refusal), {"command": "check", "verdict": None, "error": error})
-        return replace(result, exit_code=ExitCode.OK) if self.exit_zero else result
+        if not self.exit_zero:
+            return result
+        return replace(result, exit_code=ExitCode.OK, document={**result.document, "exit_code": 0})
 
     def _judged(self, terminal: Terminal) -> Result:
+        from quantkit.cli.reporting import Judged
         from quantkit.core import plugins, run
         from quantkit.gate import baseline_file, document
         from quantkit.gate.judging import exit_code, judge
 
-        rules = replace(self.gate.rules, allow_cross_env=self.allow_cross_env)
+        shared = any(terminal.variables.get(name) == value for name, value in _SHARED.items())
+        rules = replace(self.gate.rules, allow_cross_env=self.allow_cross_env, shared_machine=shared)
         path = cast(Path, self.run_file)
         baseline = None if self.baseline is None else baseline_file.load(self.baseline)
         judgement = judge(run.load(path), rules, baseline)
-        written = self._written(judgement, [path, *([self.baseline] if self.baseline else [])])
-        text = plugins.load("quantkit.gate.renderers", "table")(**terminal.table_options).render(judgement)
+        inputs = [path, *([self.baseline] if self.baseline else [])]
+        written = Judged(path, judgement).written(self.reports, inputs)
+        table = plugins.load("quantkit.gate.renderers", "table")
+        text = table(**terminal.table_options, figures=self.common.verbose > 0).render(judgement)
         strict = "inconclusive" if self.require == "proven" and self.fail_on == "regression" else self.fail_on
         code = exit_code(judgement, strict)
         facts = {"command": "check", "exit_code": int(code), **document.written(judgement)}
         return Result(text, facts, written, code)
-
-    def _written(self, judgement: Judgement, inputs: list[Path]) -> tuple[Path, ...]:
-        from quantkit.core import plugins
-        from quantkit.core.files import write_whole
-
-        for name, path in self.reports.asked():
-            text = plugins.load("quantkit.gate.renderers", name)().render(judgement)
-            with file_for_writing(path, inputs=inputs, force=True):
-                write_whole(path, text.encode())
-        return tuple(path for _, path in self.reports.asked())
 
 
 plugin: type[Command] = Check

@@ -16,7 +16,8 @@ from quantkit.core.errors import ExitCode
 class Doctor:
     """Show versions, engines, processor and GPU, and what keeps them from working together.
 
-    Ends with exit code 4 when something has to be repaired before quantkit can be trusted here.
+    ok: there and sound; --: not there, and nothing that everybody needs; !: works, but has a known security hole;
+    !!: has to be repaired before quantkit can be trusted here. The exit code is 4 where anything is marked !!.
     """
 
     EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--json")
@@ -30,7 +31,7 @@ class Doctor:
         findings = examined()
         sound = not any(finding.status == "problem" for finding in findings)
         green, red, plain = ("\x1b[32m", "\x1b[31m", "\x1b[0m") if terminal.colors_results else ("", "", "")
-        marks = {"ok": f"{green}ok{plain} ", "absent": "-- ", "problem": f"{red}!!{plain} "}
+        marks = {"ok": f"{green}ok{plain} ", "absent": "-- ", "outdated": "!  ", "problem": f"{red}!!{plain} "}
         lines = []
         for finding in findings:
             lines.append(f"{marks[finding.status]} {finding.name:<20} {finding.value}")

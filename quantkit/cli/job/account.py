@@ -33,15 +33,32 @@ class Account:
     statistics: Statistics
     written: list[Path]
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    chosen: str = ""
+    """The rule whose ranges a file of its own holds, where one was asked for."""
     comparison: Comparison | None = None
 
     @property
     def remarks(self) -> list[str]:
-        """What a person should know about the ranges: a line for each rule and kind of oddity."""
+        """What a person should know about the ranges: what was left out, and a line for each rule and oddity."""
         return [
-            f"{rule}: {_MEANINGS.get(note, note)}: {_listed(tensors)}"
-            for rule, calibration in self.calibrations.items()
-            for note, tensors in _noted(calibration).items()
+            *self._left_out,
+            *(
+                f"{rule}: {_MEANINGS.get(note, note)}: {_listed(tensors)}"
+                for rule, calibration in self.calibrations.items()
+                for note, tensors in _noted(calibration).items()
+            ),
+        ]
+
+    @property
+    def _left_out(self) -> list[str]:
+        """The NaN and infinities that ``--on-nonfinite report`` let by."""
+        held = {name: found.nonfinite for name, found in self.statistics.histograms.items() if found.nonfinite}
+        if not held:
+            return []
+        first = min(self.statistics.first_nonfinite.values(), default="a sample that is not known")
+        return [
+            f"{sum(held.values())} values that are NaN or infinite are in no range: {_listed(list(held))}; first seen "
+            f"in {printable(first)}"
         ]
 
     def untold(self, terminal: Terminal) -> Sequence[str]:
@@ -56,9 +73,12 @@ class Account:
         if self.comparison is not None:
             table = plugins.load("quantkit.report", "table")(**terminal.table_options)
             parts.insert(0, table.render(self.comparison).rstrip() + "\n")
+        if len(self.calibrations) > 1 and self.chosen:
+            parts.append(f"{printable(str(self.written[0]))} holds the ranges by {self.chosen}")
         document = {
             "command": "calibrate",
             "output": str(folder),
+            "chosen_rule": self.chosen or None,
             "samples": len(self.statistics.samples),
             "tensors": len(self.statistics.histograms),
             "rules": {

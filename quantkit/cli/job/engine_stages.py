@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.backends.tensorrt.plan import sidecar
@@ -20,7 +21,9 @@ from quantkit.core.comparison import Comparison
 from quantkit.data.checked import Checked
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model
-from quantkit.pipeline.engines import FP16, EngineFile, Engines, cache_beside
+from quantkit.pipeline.engine_comparison import EngineFile
+from quantkit.pipeline.engines import Engines, cache_beside
+from quantkit.pipeline.speed import FP16, ExcludeBy
 
 _REFERENCE = "fp32"
 
@@ -54,12 +57,7 @@ class EngineStages:
         Raises:
             SetupError: either is missing, or calibrators are asked of a version that has none.
         """
-        options = BuildOptions(
-            batch=asked.reading.batch_size,
-            workspace_bytes=workspace_bytes(asked.engine.workspace),
-            timing_cache=asked.engine.timing_cache or timing_cache(folder),
-        )
-        engines = Engines(model, options, threads=asked.running.threads, progress=progress(terminal))
+        engines = Engines(model, building(asked, folder), threads=asked.running.threads, progress=progress(terminal))
         if asked.engine.trt_calibrator:
             engines.require_calibrators()
         stem = model.path.stem if model.path else folder.name
@@ -93,7 +91,8 @@ class EngineStages:
     def exclusion(self, calibrations: Mapping[str, Calibration]) -> Exclusion:
         """What gets no Q/DQ pairs: what the user said, and what is no faster in INT8 on this GPU."""
         # How long a kernel takes does not depend on the rule that chose its scales.
-        return self.engines.exclusion(next(iter(calibrations.values())), self.asked.quantization.exclusion)
+        some, by = next(iter(calibrations.values())), cast(ExcludeBy, self.asked.engine.exclude_by)
+        return self.engines.exclusion(some, self.asked.quantization.exclusion, by=by)
 
     def compared(
         self,
@@ -105,14 +104,19 @@ class EngineStages:
         reference = self.engines.reference(self.plan_path(_REFERENCE))
         candidates = dict(self._built(models, calibrations))
         with self.terminal.progressing("comparing") as advance:
-            return self.engines.compared(reference, candidates, evaluation, metrics=self.asked.metric, progress=advance)
+            return self.engines.compared(
+                reference,
+                candidates,
+                evaluation,
+                metrics=self.asked.metric,
+                self_check=self.asked.running.self_check,
+                progress=advance,
+            )
 
     def _built(
         self, models: Mapping[str, Artifact], calibrations: Mapping[str, Calibration]
     ) -> Iterator[tuple[str, EngineFile]]:
-        half = self.engines.half(self.plan_path(FP16.lower()))
-        if half is not None:
-            yield FP16, half
+        yield FP16, self.engines.half(self.plan_path(FP16.lower()))
         for rule, int8 in models.items():
             yield rule, self.engines.explicit(int8, self.plan_path(rule))
         if self.data is None:
@@ -120,6 +124,15 @@ class EngineStages:
         for algorithm in self.asked.engine.trt_calibrator:
             name, some = _own(algorithm), next(iter(calibrations.values()))
             yield name, self.engines.calibrated(self.data, algorithm, some, self.plan_path(name))
+
+
+def building(asked: Calibrate, folder: Path) -> BuildOptions:
+    """How the engines of a job are built."""
+    return BuildOptions(
+        batch=asked.reading.samples_a_batch,
+        workspace_bytes=workspace_bytes(asked.engine.workspace),
+        timing_cache=asked.engine.timing_cache or timing_cache(folder),
+    )
 
 
 def timing_cache(folder: Path) -> Path:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,7 @@ def read(path: Path) -> Journal:
     try:
         first, *steps = [json.loads(line) for line in lines]
         if first["schema"] != SCHEMA:
-            raise _refused(path, f"its schema is {first['schema']!r}, this version reads {SCHEMA!r}")
+            raise refused(path, f"its schema is {first['schema']!r}, this version reads {SCHEMA!r}")
         return Journal(
             path=path,
             asked={str(name): tuple(str(text) for text in texts) for name, texts in first["asked"].items()},
@@ -123,16 +124,17 @@ def read(path: Path) -> Journal:
             steps={str(step["step"]): step for step in steps},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
-        raise _refused(path, f"{type(reason).__name__}: {reason}") from reason
+        raise refused(path, f"{type(reason).__name__}: {reason}") from reason
 
 
 def _refuse_shared(folder: Path) -> None:
     """Whoever can write here can choose the numbers that a resumed run goes on with."""
-    status = folder.stat()
-    if os.name == "posix" and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
+    status = folder.lstat()
+    others_may = status.st_uid != os.geteuid() or status.st_mode & 0o022 or stat.S_ISLNK(status.st_mode)
+    if os.name == "posix" and others_may:
         raise ArtifactError(
             "QK3253",
-            f"others can write into {folder}, so what it says of an interrupted run cannot be trusted",
+            f"{folder} is a link, or others can write into it, so what it says of an interrupted run cannot be trusted",
             where=str(folder),
             hints=["remove it and run the whole command again", f"or, if you trust them: chmod go-w {folder}"],
         )
@@ -147,7 +149,8 @@ def _line(entry: Mapping[str, Any]) -> bytes:
     return json.dumps(entry, sort_keys=True).encode() + b"\n"
 
 
-def _refused(path: Path, cause: str) -> ArtifactError:
+def refused(path: Path, cause: str) -> ArtifactError:
+    """The error for a file that is no journal, or of which something is missing."""
     return ArtifactError(
         "QK3252",
         "not a usable journal of an interrupted run",

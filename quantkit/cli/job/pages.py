@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from quantkit.cli.options.reports import EvidenceOptions
 from quantkit.cli.process.terminal import Terminal
+from quantkit.cli.reporting import LAYERS, layers_beside
 from quantkit.core import layer_errors as layers_file
-from quantkit.core import plugins, statistics_file
+from quantkit.core import plugins, sensitivity_file, statistics_file
 from quantkit.core.artifact import Artifact
 from quantkit.core.calibration import Calibration
 from quantkit.core.comparison import Comparison
-from quantkit.core.errors import QuantkitError
+from quantkit.core.errors import ArtifactError, QuantkitError
 from quantkit.core.evidence import Evidence
 from quantkit.core.files import write_whole
 from quantkit.core.layer_errors import LayerErrors
+from quantkit.core.sensitivity import Sensitivity
 from quantkit.core.statistics import Statistics
+from quantkit.core.verdict import Judgement
+from quantkit.data.batches import Batches
 from quantkit.data.checked import Checked
+from quantkit.data.opening import open_source
+from quantkit.data.preprocessing import Preprocessing
 from quantkit.graph.model import Model
 from quantkit.pipeline.evidence import evidence
 from quantkit.pipeline.layers import Tracing, layer_errors
+from quantkit.pipeline.models import load_model
 
 _log = logging.getLogger(__name__)
 
-LAYERS = "layers.json"
 PAGE = "report.html"
 STATISTICS = "statistics.safetensors"
+SENSITIVITY = "sensitivity.json"
+_RANGES = ".qcal.json"
 
 
 def can_draw() -> bool:
@@ -68,31 +79,85 @@ def written(folder: Path, comparison: Comparison, shown: Evidence) -> list[Path]
     return files
 
 
-def beside(run: Path, comparison: Comparison) -> Evidence:
-    """What ``quantkit calibrate`` left in the folder of a run, as far as it belongs to the same models."""
-    folder, reference = run.parent, comparison.reference.digest
-    candidates = {outcome.subject.name: outcome.subject.digest for outcome in comparison.candidates}
-    layers = layers_file.load(folder / LAYERS) if (folder / LAYERS).is_file() else {}
-    return evidence(
+def behind(run: Path, judgement: Judgement, given: EvidenceOptions | None = None) -> Evidence:
+    """Everything that a page shows besides the run at `run`: the files that are given, and else those in its folder.
+
+    What lies in the folder is taken as far as it belongs to the same models.
+
+    Raises:
+        ArtifactError: a file that is given belongs to other models.
+    """
+    given = given or EvidenceOptions()
+    comparison = judgement.comparison
+    found = evidence(
         comparison,
-        statistics=_statistics(folder / STATISTICS, reference),
-        calibrations=dict(_calibrations(folder, candidates, reference)),
-        layers={name: found for name, found in layers.items() if candidates.get(name) == found.candidate},
+        judgement=judgement,
+        statistics=_statistics(run.parent, comparison, given.statistics),
+        calibrations=_calibrations(run.parent, comparison, given.calib),
+        layers=layers_beside(run, comparison),
+        model=None if given.reference is None else _reference(given.reference, comparison),
+        pictures_from=None if given.data is None else _pictures(given.data, comparison),
     )
+    return replace(found, sensitivity=_sensitivity(run.parent, comparison))
 
 
-def _statistics(path: Path, model: str) -> Statistics | None:
-    if not path.is_file():
+def _sensitivity(folder: Path, comparison: Comparison) -> Sensitivity | None:
+    path = folder / SENSITIVITY
+    found = sensitivity_file.load(path) if path.is_file() else None
+    return found if found is not None and found.model == comparison.reference.digest else None
+
+
+def _statistics(folder: Path, comparison: Comparison, given: Path | None) -> Statistics | None:
+    path = given or folder / STATISTICS
+    if not given and not path.is_file():
         return None
     found = statistics_file.load(path)
-    return found if found.fingerprint.model == model else None
+    if found.fingerprint.model == comparison.reference.digest:
+        return found
+    if given:
+        raise _foreign(path, "statistics")
+    return None
 
 
-def _calibrations(folder: Path, candidates: Mapping[str, str], model: str) -> Iterator[tuple[str, Calibration]]:
-    for name in candidates:
-        path = folder / f"{name}.qcal.json"
-        # A candidate's name may be a path of its own; what lies elsewhere is not beside the run.
-        if path.parent == folder and path.is_file():
-            found = Calibration.load(path)
-            if found.provenance.model == model:
-                yield name, found
+def _calibrations(folder: Path, comparison: Comparison, given: Sequence[Path]) -> dict[str, Calibration]:
+    """Candidate → the ranges that it was made with."""
+    found: dict[str, Calibration] = {}
+    for path in given or sorted(folder.glob(f"*{_RANGES}")):
+        calibration = Calibration.load(path)
+        own = [name for name in _made_with(calibration, path, comparison) if name not in found]
+        if given and not own:
+            raise _foreign(path, "ranges")
+        found.update(dict.fromkeys(own, calibration))
+    return {outcome.subject.name: found[outcome.subject.name] for outcome in comparison.candidates
+            if outcome.subject.name in found}  # fmt: skip
+
+
+def _made_with(calibration: Calibration, path: Path, comparison: Comparison) -> Iterator[str]:
+    """The candidates that say so; one that says nothing, such as an engine, goes by the name of the file."""
+    if calibration.provenance.model != comparison.reference.digest:
+        return
+    digest = hashlib.sha256(calibration.to_json().encode()).hexdigest()
+    for outcome in comparison.candidates:
+        told = outcome.subject.provenance.get("quantkit.calibration")
+        if told == digest or (told is None and f"{outcome.subject.name}{_RANGES}" == path.name):
+            yield outcome.subject.name
+
+
+def _reference(path: Path, comparison: Comparison) -> Model:
+    found = load_model(path)
+    if found.digest != comparison.reference.digest:
+        raise _foreign(path, "a model")
+    return found
+
+
+def _pictures(path: Path, comparison: Comparison) -> Batches:
+    """The data; how images become the model's input does not matter to their pictures."""
+    source = open_source(path, preprocessing=Preprocessing())
+    if not set(source.records.names) & set(comparison.samples):
+        raise _foreign(path, "samples")
+    return source
+
+
+def _foreign(path: Path, what: str) -> ArtifactError:
+    title = f"{path} holds {what} of another run"
+    return ArtifactError("QK3244", title, where=str(path), hints=["give the files that this run was made from"])

@@ -13,6 +13,7 @@ from quantkit.data.checked import Checked
 def of(stages: Stages) -> Result:
     """The plan of a run whose inputs are open and checked; nothing is written for it."""
     asked, placement = stages.asked, stages.placement
+    file = stages.destination.file
     samples, evaluation = _size(stages.origin), _size(stages.evaluation)
     document = {
         "command": "calibrate",
@@ -24,7 +25,7 @@ def of(stages: Stages) -> Result:
         "target": placement.target,
         "nodes": list(placement.nodes),
         "left_out": [str(node) for node in placement.left_out],
-        "files": [str(path) for path in stages.paths],
+        "files": [str(path) for path in ([file] if file else []) + stages.paths],
     }
     rows = [
         ["model", f"{stages.model.path}, {', '.join(map(str, stages.model.inputs))}"],
@@ -32,6 +33,7 @@ def of(stages: Stages) -> Result:
         ["evaluation", "the calibration data" if asked.eval is None else _described(asked.eval, evaluation)],
         ["INT8", f"{len(placement.nodes)} nodes for {placement.target}, {len(placement.left_out)} left in FP32"],
         ["output", f"{stages.folder}: {', '.join(path.name for path in stages.paths)}"],
+        *([["and", f"{file}: the {stages.destination.kind}"]] if file else []),
     ]
     return Result("\n".join(aligned(rows, indent="")), document)
 

@@ -10,23 +10,27 @@ from pathlib import Path
 from quantkit.cli.commands.calibrate import STAGES, Calibrate
 from quantkit.cli.job import pages
 from quantkit.cli.job.account import Account
-from quantkit.cli.job.engine_stages import EngineStages
+from quantkit.cli.job.destination import Destination
+from quantkit.cli.job.engine_stages import EngineStages, building
 from quantkit.cli.process.terminal import Terminal
-from quantkit.cli.watched import Watched
+from quantkit.cli.reporting import LAYERS
+from quantkit.cli.watched import Watched, within_memory
 from quantkit.core import plugins, run, statistics_file
 from quantkit.core.artifact import Artifact
 from quantkit.core.calibration import Calibration
-from quantkit.core.comparison import Comparison
+from quantkit.core.comparison import DOUBTFUL, Comparison
+from quantkit.core.evidence import Evidence
 from quantkit.core.files import write_whole
 from quantkit.core.ports import Calibrator
-from quantkit.core.statistics import SampleId, Statistics
+from quantkit.core.statistics import SampleId, Statistics, incomplete
+from quantkit.core.verdict import Judgement
 from quantkit.data.checked import Checked
 from quantkit.data.overlap import overlap
 from quantkit.graph.model import Model
 from quantkit.graph.placement import Placement
 from quantkit.pipeline.collecting import Collecting, collect
 from quantkit.pipeline.comparing import Comparing, compare
-from quantkit.pipeline.evidence import evidence
+from quantkit.pipeline.evidence import evidence, judged
 from quantkit.pipeline.quantizing import quantize
 from quantkit.pipeline.ranges import calibrate_ranges
 
@@ -49,7 +53,7 @@ class Stages:
         origin: the calibration data, or the file of statistics that were collected before.
         evaluation: what the models are compared on, where there is anything.
         placement: where the target wants Q/DQ pairs.
-        folder: for the results.
+        destination: where the results go.
         stem: what the files of the INT8 models begin with.
         engines: builds and compares TensorRT engines, where these are what is compared.
     """
@@ -60,18 +64,37 @@ class Stages:
     origin: Checked | Path
     evaluation: Checked | None
     placement: Placement
-    folder: Path
+    destination: Destination
     stem: str
     engines: EngineStages | None = None
+
+    @property
+    def folder(self) -> Path:
+        """For the results."""
+        return self.destination.folder
 
     def collected(self, checkpoint: Path) -> Statistics:
         """The statistics that were given, or those of one pass over the data."""
         if isinstance(self.origin, Path):
             return statistics_file.load(self.origin)
-        running, everything = self.asked.running, self.asked.engine.are_built
-        how = Collecting(threads=running.threads, on_nonfinite=running.on_nonfinite, everything=everything)
+        running, engine = self.asked.running, self.asked.engine
+        how = Collecting(
+            backend="tensorrt" if engine.collect else "ort",
+            building=replace(building(self.asked, self.folder), precision="fp32") if engine.collect else None,
+            threads=running.threads,
+            # With --backend tensorrt that is where the engines are.
+            device=None if engine.are_built else running.device,
+            custom_ops=self.asked.quantization.allow_custom_op_library,
+            on_nonfinite=running.on_nonfinite,
+            everything=engine.are_built,
+        )
         with self.terminal.progressing("calibrating") as advance:
-            return collect(self.model, self.origin, how=how, progress=advance, checkpoint=checkpoint)
+            found = within_memory(
+                lambda data: collect(self.model, data, how=how, progress=advance, checkpoint=checkpoint),
+                self.origin,
+                may_halve=self.asked.reading.may_halve,
+            )
+        return found.as_part(*running.shard) if running.shard else found
 
     @property
     def summary(self) -> tuple[str, int, int]:
@@ -87,6 +110,8 @@ class Stages:
         """Rule name → ranges, each saved."""
         overrides = {exception.glob: self._rule(exception.rule) for exception in self.asked.thresholds.override}
         found = {}
+        if absent := statistics.absent:
+            _log.warning("%s", incomplete(absent))
         for name in self.asked.thresholds.method:
             found[name] = calibrate_ranges(
                 statistics, self._rule(name), symmetric=self._is_symmetric, overrides=overrides
@@ -105,7 +130,7 @@ class Stages:
             [self.model_path(rule) for rule in rules],
             self.engines.paths if self.engines else [],
             [self.folder / name for name in ("run.json", "samples.jsonl", "report.md")],
-            [self.folder / name for name in (pages.LAYERS, pages.PAGE) if self.draws],
+            [self.folder / name for name in (LAYERS, pages.PAGE) if self.draws],
         ]
         last = STAGES.index(until) + 1 if until else len(stages)
         return [path for stage in stages[:last] for path in stage]
@@ -120,10 +145,15 @@ class Stages:
         return self.folder / f"{rule}.qcal.json"
 
     def _rule(self, name: str) -> str | Calibrator:
-        if name != "percentile" or self.asked.thresholds.percentile is None:
+        asked = self.asked.thresholds
+        options: Mapping[str, Mapping[str, float | None]] = {
+            "percentile": {"keep": asked.percentile},
+            "entropy": {"bins": asked.bins},
+        }
+        given = {option: value for option, value in options.get(name, {}).items() if value is not None}
+        if not given:
             return name
-        kind = plugins.load("quantkit.calibrators", name)
-        rule: Calibrator = kind(keep=self.asked.thresholds.percentile, symmetric=self._is_symmetric)
+        rule: Calibrator = plugins.load("quantkit.calibrators", name)(**given, symmetric=self._is_symmetric)
         return rule
 
     @property
@@ -141,6 +171,7 @@ class Stages:
                 to=self.model_path(rule),
                 target=self.asked.quantization.target,
                 exclude=exclude,
+                per_channel=self.asked.quantization.per_channel,
             )
             for rule, calibration in calibrations.items()
         }
@@ -165,15 +196,24 @@ class Stages:
         return replace(comparison, notes=tuple(notes), data=data)
 
     def _models_compared(self, models: Mapping[str, Artifact], source: Checked) -> Comparison:
-        how = Comparing(metrics=self.asked.metric, threads=self.asked.running.threads)
+        asked = self.asked
+        libraries = asked.quantization.allow_custom_op_library
+        how = Comparing(asked.metric, threads=asked.running.threads, device=asked.running.device, custom_ops=libraries)
+        how = replace(how, self_check=asked.running.self_check)
         if self.asked.quantization.target != "ort-cpu":
             # Another runtime's latency says nothing about the target's.
             how = replace(how, stopwatch=None)
         with self.terminal.progressing("comparing") as advance:
-            return compare(self.model, models, source, how=how, progress=advance)
+            return within_memory(
+                lambda data: compare(self.model, models, data, how=how, progress=advance),
+                source,
+                may_halve=asked.reading.may_halve,
+            )
 
     def _notes(self, evaluated: Sequence[SampleId], statistics: Statistics) -> list[str]:
         notes = []
+        if self.engines is None and not self.placement.nodes:
+            notes.append(f"{DOUBTFUL}no node is quantized: what is compared is the FP32 model with itself")
         if self.asked.eval is None:
             notes.append(NO_EVALUATION)
         elif shared := overlap(statistics.samples, evaluated):
@@ -181,6 +221,9 @@ class Stages:
                 f"{len(shared)} of {len(evaluated)} evaluation samples were also calibrated on, such as "
                 f"{shared[0].second}: accuracy on them is too good"
             )
+            _log.warning("%s", notes[-1])
+        if absent := statistics.absent:
+            notes.append(incomplete(absent))
         if self.engines is None and self.asked.quantization.target != "ort-cpu":
             notes.append(
                 f"the models are for {self.asked.quantization.target}; ONNX Runtime ran them here, which shows "
@@ -193,16 +236,24 @@ class Stages:
     ) -> list[Path]:
         """Writes run, rows and reports; their paths."""
         files = [artifact.path for artifact in run.save(comparison, self.folder / "run.json")]
+        judgement = judged(comparison)
+        shown = self._evidence(judgement, models, data, account) if self.draws else Evidence()
         report = self.folder / "report.md"
-        write_whole(report, plugins.load("quantkit.report", "markdown")().render(comparison).encode())
-        if not self.draws:
-            return [*files, report]
-        shown = evidence(
-            comparison,
+        summary = plugins.load("quantkit.gate.renderers", "markdown")(layers=shown.layers)
+        write_whole(report, summary.render(judgement).encode())
+        pictured = pages.written(self.folder, comparison, shown) if self.draws else []
+        return [*files, report, *pictured]
+
+    def _evidence(
+        self, judgement: Judgement, models: Mapping[str, Artifact], data: Checked, account: Account
+    ) -> Evidence:
+        """What the page shows beside the run."""
+        return evidence(
+            judgement.comparison,
+            judgement=judgement,
             statistics=account.statistics,
             calibrations=account.calibrations,
             layers=pages.traced(self.model, models, data, threads=self.asked.running.threads, terminal=self.terminal),
             model=self.model,
             pictures_from=None if self.asked.running.no_thumbnails else data,
         )
-        return [*files, report, *pages.written(self.folder, comparison, shown)]

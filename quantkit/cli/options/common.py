@@ -13,8 +13,11 @@ _FORMATS = ("human", "json", "quiet")
 _PROGRESS = ("auto", "bar", "log", "none")
 _COLOR = ("auto", "always", "never")
 
-SHOWING = ("format", "verbose", "log_file", "progress", "color", "memory_limit", "debug")
+SHOWING = ("format", "verbose", "log_file", "progress", "color", "memory_limit", "time_limit", "timeout", "debug")
 """The options that never change what is computed."""
+
+ELSEWHERE = ("preset", "seed", "threads", "device", "force", "trust_engine", "allow_custom_op_library")
+"""Options of the commands that have a use for them; one that has none takes them, and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,17 @@ class Common:
 
     config: Annotated[
         Path | None,
-        a_file("TOML file with options as keys", "FILE"),
+        a_file("TOML file with options as keys; a table with a command's name holds for that command", "FILE"),
     ] = None
+    set: Annotated[
+        tuple[str, ...],
+        Option(
+            "another way to write --KEY VALUE, for scripts; may be repeated",
+            metavar="KEY=VALUE",
+            kind="each",
+            typed_only=True,
+        ),
+    ] = ()
     show_config: Annotated[
         bool,
         Option("print every option with its value and origin, as TOML, and stop", kind="switch", typed_only=True),
@@ -73,6 +85,23 @@ class Common:
             "memory that the process may take (default: what the machine has)",
             parse=values.number_within(0, 1 << 20),
             metavar="GIB",
+        ),
+    ] = None
+    time_limit: Annotated[
+        float | None,
+        Option(
+            "stop after this time, such as 90s, 10m or 2h, as Ctrl-C would: what is done so far is kept "
+            "(default: none)",
+            parse=values.duration,
+            metavar="TIME",
+        ),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        Option(
+            "end the process when a batch takes longer than this, as when an engine hangs (default: none)",
+            parse=values.duration,
+            metavar="TIME",
         ),
     ] = None
     debug: Annotated[bool, Option("show the traceback of an error", kind="switch")] = False

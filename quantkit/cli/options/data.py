@@ -9,6 +9,9 @@ from typing import Annotated
 from quantkit.cli.options import values
 from quantkit.cli.options.fields import Option, a_file
 
+LARGE_BATCH = 32
+"""What ``--batch-size auto`` begins with: larger ones make no processor faster."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
@@ -25,7 +28,8 @@ class DataOptions:
     layout: Annotated[
         str | None,
         Option(
-            "images: channels first or last, whatever the preprocessing says",
+            "of images: what the model takes, whatever the preprocessing says; of arrays: what they are, so that "
+            "channels are moved to where the model has them",
             parse=values.one_of("nchw", "nhwc"),
             metavar="nchw|nhwc",
         ),
@@ -49,7 +53,14 @@ class DataOptions:
             metavar="N",
         ),
     ] = 0
-    batch_size: Annotated[int, Option("samples in one run of the model", parse=values.at_least(1), metavar="N")] = 4
+    batch_size: Annotated[
+        int | None,
+        Option(
+            f"samples in one run of the model; auto: {LARGE_BATCH}, or half of that where memory runs out",
+            parse=values.batch_size,
+            metavar="N|auto",
+        ),
+    ] = 4
     on_bad_sample: Annotated[
         str,
         Option(
@@ -66,6 +77,16 @@ class DataOptions:
         int, Option("refuse larger arrays before unpacking them", parse=values.at_least(1), metavar="N")
     ] = 1 << 30
 
+    @property
+    def samples_a_batch(self) -> int:
+        """The batch size to begin with."""
+        return self.batch_size or LARGE_BATCH
+
+    @property
+    def may_halve(self) -> bool:
+        """Whether batches may become smaller where memory runs out."""
+        return self.batch_size is None
+
 
 @dataclass(frozen=True, slots=True)
 class SelectionOptions:
@@ -73,10 +94,20 @@ class SelectionOptions:
 
     max_samples: Annotated[
         int | None,
-        Option("use at most N samples, chosen by --seed", parse=values.at_least(1), metavar="N"),
+        Option(
+            "use at most N samples, chosen by --seed",
+            parse=values.at_least(1),
+            metavar="N",
+            presets={"fast": "128"},
+            unless=("sample_fraction", "statistics", "synthetic"),
+        ),
     ] = None
     sample_fraction: Annotated[
         float | None,
-        Option("use this share of the samples, chosen by --seed", parse=values.share, metavar="SHARE"),
+        Option("use this share of the samples, such as 0.1 or 10%, chosen by --seed", values.share, metavar="SHARE"),
     ] = None
+    exclude_samples: Annotated[
+        tuple[str, ...],
+        Option("leave the samples with these names out", kind="many", metavar="GLOB"),
+    ] = ()
     seed: Annotated[int, Option("another seed chooses other samples", parse=values.at_least(0), metavar="N")] = 0

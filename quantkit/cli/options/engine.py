@@ -27,6 +27,13 @@ class BuildingOptions:
     ] = None
 
 
+TRUST_ENGINE = Option(
+    "load plans without a record, or with another's: a plan is code and may do anything",
+    kind="switch",
+    typed_only=True,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """Where the models run that are compared."""
@@ -39,6 +46,25 @@ class EngineOptions:
             metavar="ort|tensorrt",
         ),
     ] = "ort"
+    collect_on: Annotated[
+        str,
+        Option(
+            "with --backend tensorrt, where statistics are collected: on the GPU, from the FP32 engine's own tensors, "
+            "or on this processor",
+            parse=values.one_of("gpu", "cpu"),
+            metavar="gpu|cpu",
+        ),
+    ] = "gpu"
+    exclude_by: Annotated[
+        str,
+        Option(
+            "how to find what is no faster in INT8 on this GPU and stays in floats: the inspector of an engine that "
+            "TensorRT chose the precisions of (up to version 10), profiles of an INT8 and an FP16 engine, auto (what "
+            "there is, and more if the engine is slow), or none",
+            parse=values.one_of("auto", "inspector", "profile", "none"),
+            metavar="auto|inspector|profile|none",
+        ),
+    ] = "auto"
     trt_calibrator: Annotated[
         tuple[str, ...],
         Option(
@@ -60,6 +86,11 @@ class EngineOptions:
     def are_built(self) -> bool:
         """Whether there will be engines."""
         return self.backend == "tensorrt"
+
+    @property
+    def collect(self) -> bool:
+        """Whether an engine collects the statistics."""
+        return self.are_built and self.collect_on == "gpu"
 
 
 def workspace_bytes(mebibytes: int | None) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from quantkit.cli.options.values import anything, path, yes_or_no
+from quantkit.cli.options.values import BadValueError, anything, path, yes_or_no
 
 Record = TypeVar("Record")
 
@@ -22,11 +23,13 @@ class Option:
         metavar: the value's name in the help; empty for a switch.
         short: a one-letter flag such as ``"-o"``.
         shorthands: flags that stand for a value, as ``{"--json": "json"}``.
-        kind: ``"value"``, ``"switch"``, ``"count"`` (a switch that adds up when it is repeated) or ``"many"``
-            (several values, and the flag may be repeated).
+        kind: ``"value"``, ``"switch"``, ``"count"`` (a switch that adds up when it is repeated), ``"many"``
+            (several values, and the flag may be repeated) or ``"each"`` (one value each time the flag is typed).
+        implied: the value of a flag that is typed without one.
         positional: typed without a flag.
         required: refused when no source gives it.
-        unless: options that make this one unnecessary.
+        unless: options that make this one unnecessary, and its presets void.
+        presets: name of a preset → the text that it gives this option.
         is_path: which texts name a file: relative to the configuration file that holds it, absolute in a journal.
         relocate: for a text with files inside it: (text, folder) → the text with these found from the folder on.
         alone: stands for a whole command line: no other option may be typed but those that say how to show.
@@ -42,9 +45,11 @@ class Option:
     short: str = ""
     shorthands: Mapping[str, str] = field(default_factory=dict)
     kind: str = "value"
+    implied: str = ""
     positional: bool = False
     required: bool = False
     unless: tuple[str, ...] = ()
+    presets: Mapping[str, str] = field(default_factory=dict)
     is_path: Callable[[str], bool] | None = None
     relocate: Callable[[str, Path], str] | None = None
     alone: bool = False
@@ -79,9 +84,22 @@ class Option:
             return self.relocate(text, folder)
         return str(folder / path(text)) if self.is_path and self.is_path(text) else text
 
+    def texts(self, text: str) -> tuple[str, ...]:
+        """What one text stands for: an option with several values has them in it as a shell has words.
+
+        Raises:
+            BadValueError: a quotation is not closed.
+        """
+        if self.kind != "many":
+            return (text,)
+        try:
+            return tuple(shlex.split(text))
+        except ValueError as reason:
+            raise BadValueError(f"cannot be split into words: {reason}") from None
+
     def value(self, texts: tuple[str, ...]) -> Any:
         """The typed value of what was given, which is at least one text."""
-        if self.kind == "many":
+        if self.kind in ("many", "each"):
             return tuple(self.parse(text) for text in texts)
         return yes_or_no(texts[-1]) if self.kind == "switch" else self.parse(texts[-1])
 
@@ -108,6 +126,9 @@ def a_file(
     )
 
 
+DRY_RUN = Option("check everything, say what would be done, and stop", kind="switch", typed_only=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Marks a field that is a record of further options, shown under the heading `section`."""
@@ -120,7 +141,7 @@ def declared(kind: type[Any], section: str = "") -> list[Option]:
 
     >>> from quantkit.cli.options.common import Common
     >>> [option.flag for option in declared(Common)][:2]
-    ['--config', '--show-config']
+    ['--config', '--set']
     """
     found: list[Option] = []
     for entry, mark in _marked(kind):
@@ -157,4 +178,6 @@ def _typed(entry: Field[Any]) -> str:
     value = None if entry.default is MISSING else entry.default
     if value is None or value is False:
         return ""
+    if value is True:
+        return "true"
     return ",".join(str(part) for part in value) if isinstance(value, tuple) else str(value)

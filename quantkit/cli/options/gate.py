@@ -15,23 +15,13 @@ from quantkit.gate.rules import Rules
 
 Value = TypeVar("Value")
 
-_UNITS = ("pp", "dB", "")
-
 
 def drop(text: str) -> Drop:
-    """A loss: ``1pp`` of a share, ``0.5dB``, or a plain number in the metric's own unit.
-
-    >>> drop("1pp"), drop("0.25")
-    (Drop(size=1.0, unit='pp'), Drop(size=0.25, unit=''))
-    """
-    unit = next(unit for unit in _UNITS if text.endswith(unit))
-    size = _number(text.removesuffix(unit), "write 1pp for points, 0.5dB, or a number in the metric's unit")
-    if size < 0:
-        raise BadValueError("must be at least 0")
-    if not unit and size == 1:
-        # 1 would let a share lose everything, where a point was meant.
-        raise BadValueError("is 1 without a unit: write 1pp for one percentage point, or 0.99 for 99 of them")
-    return Drop(size, unit)
+    """A loss: ``1pp`` of a share, ``1%`` of the reference's value, ``0.5dB``, or a number in the metric's own unit."""
+    try:
+        return Drop.parsed(text)
+    except ValueError as reason:
+        raise BadValueError(str(reason), "write 1pp for points, 1% of the reference's value, or 0.5dB") from None
 
 
 def bound(text: str) -> float:
@@ -83,8 +73,8 @@ class GateOptions:
     preset: Annotated[
         str,
         Option(
-            "for the first accuracy of the run, where no metric is named: keep 99 %, or 99.9 %, of the reference's, "
-            "or lose at most 0.1 pp",
+            "for the first accuracy of the run, where no metric is named, here or in the baseline: keep 99 %, or "
+            "99.9 %, of the reference's, or lose at most 0.1 pp",
             parse=values.one_of(*PRESETS),
             metavar="|".join(PRESETS),
         ),
@@ -92,7 +82,8 @@ class GateOptions:
     max_drop: Annotated[
         Mapping[str, Drop] | None,
         Option(
-            "what metrics may lose; with --min-ratio, the stricter one holds",
+            "what metrics may lose: 1pp of a share, 1% of the reference's value, 0.5dB; with --min-ratio, the stricter "
+            "one holds",
             parse=by_name(drop, "=", "top1=1pp"),
             metavar="METRIC=DROP,...",
         ),
@@ -116,7 +107,7 @@ class GateOptions:
     max_latency_regression: Annotated[
         Mapping[str, float] | None,
         Option(
-            "how much slower than the reference INT8 may be in this run",
+            "how much slower than FP32 in this run INT8 may be and, as a part of its time, than in the baseline",
             parse=by_name(values.share, ":", "p50:5%"),
             metavar="p50:SHARE",
         ),
@@ -134,6 +125,14 @@ class GateOptions:
             "nodes that have to run in integers: a silent fallback makes accuracy better",
             parse=values.share,
             metavar="SHARE",
+        ),
+    ] = None
+    max_missing_scales: Annotated[
+        int | None,
+        Option(
+            "tensors for want of whose scale a TensorRT engine may compute in floats",
+            parse=values.at_least(0),
+            metavar="N",
         ),
     ] = None
     alpha: Annotated[
@@ -169,6 +168,7 @@ class GateOptions:
             max_flips=self.max_flips,
             max_size=self.max_size,
             min_int8_share=self.min_int8_share,
+            max_missing_scales=self.max_missing_scales,
             alpha=self.alpha,
             cluster=self.cluster,
             models=self.model,

@@ -57,3 +57,10 @@ METRIC = Option(
     metavar="NAME[:KEY=VALUE],...",
     relocate=located,
 )
+
+
+SELF_CHECK = Option(
+    "run every model twice: what it answers differently by itself is the noise floor, which the gate puts on top of "
+    "every bound",
+    kind="switch",
+)

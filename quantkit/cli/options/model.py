@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from quantkit.cli.options import values
 from quantkit.cli.options.fields import Option
+from quantkit.cli.options.machine import CUSTOM_OPS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from quantkit.graph.exclusion import Exclusion
     from quantkit.graph.model import Model
 
@@ -50,6 +50,7 @@ class ModelOptions:
         bool, Option("convert a model below opset 13, which has no per-channel scales", kind="switch")
     ] = False
     requantize: Annotated[bool, Option("take a model that is quantized already for a float one", kind="switch")] = False
+    allow_custom_op_library: Annotated[tuple[Path, ...], CUSTOM_OPS] = ()
 
     @property
     def exclusion(self) -> Exclusion:
@@ -68,5 +69,23 @@ class ModelOptions:
         from quantkit.pipeline.models import load_model
 
         return load_model(
-            path, shapes=self.shapes or None, upgrade_opset=self.upgrade_opset, requantize=self.requantize
+            path,
+            shapes=self.shapes or None,
+            upgrade_opset=self.upgrade_opset,
+            requantize=self.requantize,
+            allow_custom_ops=bool(self.allow_custom_op_library),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationOptions(ModelOptions):
+    """What becomes INT8, and how."""
+
+    per_channel: Annotated[
+        bool,
+        Option(
+            "a scale for each output channel of a weight, or one for the whole weight",
+            kind="switch",
+            shorthands={"--no-per-channel": "false"},
+        ),
+    ] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -39,11 +40,16 @@ def path(text: str) -> Path:
     """A file or folder; ``~`` is the home folder."""
     if not text or "\0" in text:
         raise BadValueError("is not a path")
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(text).parts):
+        raise BadValueError(f"has a name of more than {_LONGEST_NAME} bytes in it, which no file has")
     try:
         return Path(text).expanduser()
     except RuntimeError:
         # Without a home folder a tilde is an ordinary character.
         return Path(text)
+
+
+_LONGEST_NAME = 255
 
 
 def anything(text: str) -> bool:
@@ -75,6 +81,21 @@ def at_least(smallest: int) -> Callable[[str], int]:
     return parse
 
 
+def one_of_numbers(*known: int) -> Callable[[str], int]:
+    """One of a few whole numbers.
+
+    >>> one_of_numbers(256, 512)("512")
+    512
+    """
+
+    def parse(text: str) -> int:
+        if text not in map(str, known):
+            raise BadValueError("is not possible", f"use one of {', '.join(map(str, known))}")
+        return int(text)
+
+    return parse
+
+
 def number_within(low: float, high: float) -> Callable[[str], float]:
     """Numbers above `low` and up to `high`.
 
@@ -92,6 +113,49 @@ def number_within(low: float, high: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def batch_size(text: str) -> int | None:
+    """A number of samples, or ``auto``.
+
+    >>> batch_size("8"), batch_size("auto")
+    (8, None)
+    """
+    return None if text == "auto" else at_least(1)(text)
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def duration(text: str) -> float:
+    """Seconds: ``90``, ``90s``, ``10m`` or ``1.5h``.
+
+    >>> duration("10m"), duration("0.5")
+    (600.0, 0.5)
+    """
+    unit = text[-1:] if text[-1:] in _SECONDS else ""
+    try:
+        seconds = float(text.removesuffix(unit)) * _SECONDS.get(unit, 1)
+    except ValueError:
+        raise BadValueError("is not a time", "write 90s, 10m or 2h") from None
+    if not 0 < seconds <= _LONGEST:
+        raise BadValueError("must be above 0 and at most 1000h")
+    return seconds
+
+
+_LONGEST = 1000 * 3600.0
+
+
+def device(text: str) -> str:
+    """``cpu``, ``cuda`` or ``cuda:1``; the first GPU is ``cuda:0``.
+
+    >>> device("cuda")
+    'cuda:0'
+    """
+    kind, colon, number = text.partition(":")
+    if text == "cpu" or (kind == "cuda" and (number.isdecimal() if colon else True)):
+        return "cuda:0" if text == "cuda" else text
+    raise BadValueError("is no device", "write cpu, or cuda:0 for the first GPU")
 
 
 def share(text: str) -> float:
@@ -157,7 +221,7 @@ def shard(text: str) -> Shard:
     '1/4'
     """
     number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+    if len(text) > _LONGEST_NUMBER or not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise BadValueError("is not a shard", "write it as I/N with I from 1 to N, such as 1/4")
     return Shard(int(number), int(count))
 
@@ -174,9 +238,17 @@ def shapes(text: str) -> dict[str, tuple[int, ...]]:
 def _shape(part: str) -> tuple[str, tuple[int, ...]]:
     name, _, sizes = part.rpartition(":")
     words = sizes.split("x")
-    if not name or not all(word.isdecimal() and 0 < int(word) <= 2**31 for word in words):
+    if not name or not all(_is_size(word) for word in words):
         raise BadValueError("is not a shape", "write NAME:1x3x224x224, and commas between several inputs")
     return name, tuple(int(word) for word in words)
+
+
+def _is_size(word: str) -> bool:
+    return word.isdecimal() and len(word) <= _LONGEST_NUMBER and 0 < int(word) <= 2**31
+
+
+# Python itself refuses to read numbers of thousands of digits.
+_LONGEST_NUMBER = 40
 
 
 def rule_for(text: str) -> RuleFor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -24,6 +24,8 @@ class Terminal:
         debug: tracebacks are wanted.
         prog: how this command was started, such as ``quantkit calibrate``, for commands that can be pasted.
         variables: the environment; what stands in it is part of the behaviour.
+        landed: told, beside whoever looks at the screen, how many samples of a pass are done.
+        rested: told that a pass is over.
     """
 
     format: str = "human"
@@ -32,6 +34,8 @@ class Terminal:
     debug: bool = False
     prog: str = "quantkit"
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    landed: Callable[[int], None] | None = None
+    rested: Callable[[], None] | None = None
 
     def result(self, text: str) -> None:
         """Writes to standard output; a reader that has gone away, as ``head`` does, is no error."""
@@ -72,10 +76,17 @@ class Terminal:
     def progressing(self, what: str) -> Iterator[Progress]:
         """A callback ``(done, total)`` that shows how far `what` has come."""
         kind = self.progress_kind
-        if kind == "none":
-            yield lambda _done, _total: None
-            return
-        with (bar if kind == "bar" else lines)(what, self.note) as advance:
+        with ExitStack() as stack:
+            if self.rested is not None:
+                stack.callback(self.rested)
+            show = None if kind == "none" else stack.enter_context((bar if kind == "bar" else lines)(what, self.note))
+
+            def advance(done: int, total: int | None) -> None:
+                if self.landed is not None:
+                    self.landed(done)
+                if show is not None:
+                    show(done, total)
+
             yield advance
 
     @property

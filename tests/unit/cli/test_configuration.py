@@ -23,14 +23,14 @@ OPTIONS = [
     Option("data", parse=values.path, is_path=values.anything, name="data"),
     Option("show", kind="switch", typed_only=True, name="show_config"),
 ]
-COMMANDS = ("calibrate", "compare")
+COMMANDS = {"calibrate": OPTIONS, "compare": [*OPTIONS, Option("labels", name="labels")]}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 def read(folder: Path, text: str, command: str = "calibrate") -> dict[str, Given]:
     path = folder / "job.toml"
     path.write_text(text)
-    return configuration.read(path, command, COMMANDS, OPTIONS)
+    return configuration.read(path, command, COMMANDS)
 
 
 def texts(found: dict[str, Given]) -> dict[str, tuple[str, ...]]:
@@ -57,6 +57,18 @@ def test_a_command_s_table_goes_before_the_keys_for_all_commands(tmp_path: Path)
     assert texts(read(tmp_path, text, "compare")) == {"seed": ("3",)}
 
 
+def test_a_key_that_only_another_command_has_is_for_that_one(tmp_path: Path) -> None:
+    assert texts(read(tmp_path, 'seed = 1\nlabels = "val.csv"\n')) == {"seed": ("1",)}
+    with pytest.raises(UsageError, match="calibrate has no option 'labels'"):
+        read(tmp_path, '[calibrate]\nlabels = "val.csv"\n')
+
+
+def test_a_switch_may_stand_for_the_value_it_implies(tmp_path: Path) -> None:
+    commands = {"calibrate": [Option("noise", implied="64", name="synthetic")]}
+    (tmp_path / "job.toml").write_text("synthetic = true\n")
+    assert texts(configuration.read(tmp_path / "job.toml", "calibrate", commands)) == {"synthetic": ("64",)}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -81,7 +93,7 @@ def test_a_misspelt_key_is_told_the_nearest_one(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(QuantkitError, match=r"absent\.toml"):
-        configuration.read(tmp_path / "absent.toml", "calibrate", COMMANDS, OPTIONS)
+        configuration.read(tmp_path / "absent.toml", "calibrate", COMMANDS)
 
 
 @given(names=st.lists(TEXT, min_size=1), force=st.booleans())

@@ -82,3 +82,29 @@ def test_a_driver_that_hangs_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_is_not_installed_has_no_version() -> None:
     assert examination.installed_version("surely-no-such-distribution") is None
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("1.16.0", "outdated"), ("1.21.0", "ok"), ("1.23.2", "ok"), ("2.0", "ok")]
+)
+def test_a_release_with_a_known_hole_is_outdated_and_no_problem(version: str, status: str) -> None:
+    finding = found({"onnx": version})["onnx"]
+    assert finding.status == status
+    assert finding.remedies == (('pip install "onnx>=1.21.0"',) if status == "outdated" else ())
+
+
+@pytest.mark.parametrize(("driver", "status"), [("570.1", "problem"), ("580.65.06", "ok")])
+def test_the_driver_has_to_be_new_enough_for_tensorrt(
+    monkeypatch: pytest.MonkeyPatch, driver: str, status: str
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
+    answer = subprocess.CompletedProcess([], 0, f"NVIDIA H200, {driver}, 9.0\n")
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: answer)
+    finding = found({"tensorrt-cu13": "11.4.0"})["driver"]
+    assert finding.status == status
+    assert driver in finding.value
+    assert "tensorrt-cu13 11.4.0" in finding.value
+
+
+def test_a_module_is_looked_up_by_the_name_of_its_distribution() -> None:
+    assert found({"scikit-image": "0.25"})["skimage"].status == "ok"

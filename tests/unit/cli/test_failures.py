@@ -78,6 +78,7 @@ def test_json_holds_every_field_and_is_the_only_thing_on_standard_output(
             "title": "3 bad batches",
             "where": "1.png",
             "cause": None,
+            "hint": "look",
             "hints": ["look"],
             "docs": "docs/errors.md#qk2104",
             "exit_code": 3,

@@ -87,7 +87,7 @@ def test_with_json_the_same_error_is_the_one_document_on_standard_output(
     assert main([*case.words.split(), "--json"]) in (case.exit_code, 2)
     output, notes = capsys.readouterr()
     error = json.loads(output)["error"]
-    assert set(error) == {"code", "title", "where", "cause", "hints", "docs", "exit_code"}
+    assert set(error) == {"code", "title", "where", "cause", "hint", "hints", "docs", "exit_code"}
     assert re.fullmatch(r"QK\d{4}", error["code"])
     assert notes == ""
 

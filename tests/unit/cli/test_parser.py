@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantkit.cli.options import values
 from quantkit.cli.options.fields import Option
 from quantkit.cli.parser import normalised, typed
 from quantkit.core.errors import UsageError
@@ -21,6 +22,8 @@ OPTIONS = [
     Option("overwrite", kind="switch", name="force"),
     Option("more", kind="count", short="-v", name="verbose"),
     Option("form", metavar="FORM", name="format", shorthands={"--json": "json"}),
+    Option("noise", parse=values.at_least(1), implied="64", name="synthetic"),
+    Option("key=value", kind="each", metavar="KEY=VALUE", name="set", typed_only=True),
 ]
 
 
@@ -98,3 +101,52 @@ def test_a_word_too_many_is_shown_with_those_that_have_a_place() -> None:
 def test_options_that_look_alike_are_told_apart() -> None:
     options = [OPTIONS[2], replace(OPTIONS[2], short="", name="output_format")]
     assert typed(options, ["--output", "a"], prog="x") == {"output": ("a",)}
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (("--synthetic",), "64"),
+        (("--synthetic", "a.onnx"), "64"),
+        (("--synthetic", "--force"), "64"),
+        (("--synthetic", "8"), "8"),
+        (("--synthetic=8",), "8"),
+    ],
+    ids=["at the end", "before a model", "before a flag", "with a number", "with an equals sign"],
+)
+def test_a_flag_with_an_implied_value_takes_only_what_is_one(words: tuple[str, ...], value: str) -> None:
+    assert parsed(*words)["synthetic"] == (value,)
+
+
+def test_set_stands_for_flags() -> None:
+    found = parsed("--set", "exclude_nodes='a b' c", "a.onnx", "--set", "output=x=y", "--set", "force=true")
+    assert found == {"model": ("a.onnx",), "exclude_nodes": ("a b", "c"), "output": ("x=y",), "force": ("true",)}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "output"), "is not KEY=VALUE"),
+        (("--set", "outptu=x"), "there is no option 'outptu'"),
+        (("--set", "set=a=b"), "there is no option 'set'"),
+        (("--set", "output=x", "--output", "y"), "--output is given twice"),
+        (("--set", "output=x", "--set", "output=y"), "--output is given twice"),
+        (("--set", "exclude-nodes='a"), "cannot be split into words"),
+    ],
+    ids=["no value", "misspelt", "itself", "and the flag", "two values", "an open quotation"],
+)
+def test_set_refuses_what_the_flags_would_refuse(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parsed(*words)
+
+
+def test_a_flag_of_another_command_is_told_its_home() -> None:
+    with pytest.raises(UsageError) as refusal:
+        typed(OPTIONS, ["--shard", "1/2"], prog="quantkit x", homes={"--shard": "calibrate"})
+    assert refusal.value.hints[0] == "quantkit calibrate has it"
+
+
+def test_a_flag_that_is_missing_for_a_reason_says_it() -> None:
+    with pytest.raises(UsageError) as refusal:
+        parsed("--trust-pickle")
+    assert "a pickle is a program" in refusal.value.hints[0]

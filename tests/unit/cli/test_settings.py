@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from quantkit.cli import settings
 from quantkit.cli.options import values
 from quantkit.cli.options.fields import Option
+from quantkit.cli.parser import Typed
 from quantkit.cli.settings import Given
 from quantkit.core.errors import UsageError
 
 SEED = Option("seed", parse=values.at_least(0), metavar="INT", name="seed", default="0")
 NAMES = Option("names", kind="many", metavar="GLOB", name="names")
 MODEL = Option("the model", metavar="MODEL", positional=True, required=True, name="model")
+METHOD = Option("rules", name="method", default="max,entropy", presets={"fast": "max"}, unless=("names",))
+PRESET = Option("preset", name="preset", default="balanced")
 RESUME = Option("the journal", metavar="FILE", alone=True, name="resume")
 ONE = st.one_of(st.none(), st.integers(0, 9))
 
@@ -86,3 +89,26 @@ def test_an_option_that_stands_for_a_command_line_needs_nothing_else_and_bears_n
     with pytest.raises(UsageError, match="--resume takes no other options") as refusal:
         settings.refuse_company(options, {"resume": ("r",), "seed": ("1",)}, allowed=("format",))
     assert refusal.value.where == "--seed"
+
+
+def test_a_preset_sets_what_nobody_else_sets() -> None:
+    fast: Typed = {"preset": ("fast",)}
+    assert settings.resolved([METHOD, PRESET], fast, {}, {})["method"] == Given(("max",), "preset fast")
+    assert settings.resolved([METHOD, PRESET], {}, {}, {})["method"].origin == settings.DEFAULT
+    for typed, variables, file in (
+        ({"method": ("mse",)}, {}, {}),
+        ({}, {"QUANTKIT_METHOD": "mse"}, {}),
+        ({}, {}, {"method": Given(("mse",), "job.toml")}),
+    ):
+        found = settings.resolved([METHOD, PRESET], {**fast, **typed}, variables, file)
+        assert found["method"].texts == ("mse",)
+        assert found["method"].is_asked
+
+
+def test_a_preset_is_not_what_somebody_asked_for() -> None:
+    assert not settings.resolved([METHOD, PRESET], {"preset": ("fast",)}, {}, {})["method"].is_asked
+
+
+def test_a_rival_voids_a_preset() -> None:
+    typed: Typed = {"preset": ("fast",), "names": ("a",)}
+    assert settings.resolved([METHOD, PRESET, NAMES], typed, {}, {})["method"].origin == settings.DEFAULT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from quantkit.core import trt_cache_file
 from quantkit.core.calibration import Calibration
 from quantkit.core.trt_cache import Header, TensorrtCache
 from quantkit.core.trt_cache_file import Origin
+from quantkit.graph.halves import has_halves
 from quantkit.pipeline.collecting import Collecting
 from tests.unit.backends.tensorrt import fakes
 from tests.unit.backends.tensorrt.fakes import cuda, trt
@@ -158,6 +160,7 @@ def test_a_plain_model_without_scales_is_no_int8_engine(command: Command, net: P
     ("options", "code", "said"),
     [
         (["--calib", "c.qcal.json", "--precision", "fp16"], "QK1087", "--calib says nothing to an engine in fp16"),
+        (["--rest", "fp32", "--precision", "fp16"], "QK1087", "--rest says nothing to an engine in fp16"),
         (["--trust-cache"], "QK1087", "--trust-cache says nothing without a cache"),
         (["--shapes", "x:1x3x16x16", "--max-shapes", "x:2x3x16x16"], "QK1087", "--shapes is one size"),
         (["--shapes", "y:1x3x16x16"], "QK1042", "the model has no input 'y'"),
@@ -196,6 +199,25 @@ def test_without_a_gpu_the_exit_code_is_4(command: Command, net: Path, monkeypat
     assert result.exit_code == 4
     assert "QK4020" in result.notes
     assert "no NVIDIA GPU can be used here" in result.notes
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(("rest", "expected"), [("fp16", {"TF32", "INT8", "FP16"}), ("fp32", {"TF32", "INT8"})])
+def test_the_rest_of_an_int8_engine_is_fp16_unless_told_otherwise(
+    command: Command, net: Path, calibration: Path, rest: str, expected: set[str]
+) -> None:
+    assert command("build", net, "--calib", calibration, "--rest", rest).exit_code == 0
+    assert flags() == expected
+    assert record()["options"]["rest"] == rest
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_version_11_builds_fp16_of_casts(command: Command, net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(trt, "IInt8Calibrator")
+    monkeypatch.setattr(trt, "BuilderFlag", Enum("BuilderFlag", ["TF32", "GPU_FALLBACK"]))
+    result = command("build", net, "--precision", "fp16")
+    assert result.exit_code == 0, result.notes
+    assert has_halves(onnx.load_model_from_string(trt.built[-1]["network"].model))
 
 
 @pytest.mark.usefixtures("stand_in")

@@ -209,7 +209,8 @@ def test_a_configuration_file_can_hold_the_whole_job(command: Command, digits: P
     ("options", "exit_code", "says"),
     [
         pytest.param(["--shard", "1/2"], 2, "sees a part of the data", id="thresholds of a shard"),
-        pytest.param(["--percentile", "99"], 2, "no rule is percentile", id="a share for no rule"),
+        pytest.param(["--bins", "99"], 2, "use one of 256, 512", id="bins that no rule has"),
+        pytest.param(["--output", "out.onnx"], 2, "is the name of a file", id="a model as output"),
         pytest.param(["--synthetic", "8"], 2, "--data and --synthetic are given", id="two sources"),
         pytest.param(["--sample-fraction", "0.5"], 2, "max_samples and sample_fraction", id="two sizes of a subset"),
         pytest.param(["--exclude-ops", "Covn"], 2, "did you mean 'Conv'?", id="an operator that is not there"),

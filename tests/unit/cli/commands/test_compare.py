@@ -35,3 +35,43 @@ def test_a_metric_that_does_not_apply_is_refused(command: Command, finished: Pat
     assert refusal.exit_code == 2
     assert "the metric 'top1' does not apply" in refusal.notes
     assert not Path("run.json").exists()
+
+
+def test_labels_that_look_wrong_are_told_before_any_figure_is_judged(
+    command: Command, finished: Path, digits: Path
+) -> None:
+    images = sorted(path for path in (digits / "eval").rglob("*.png"))[::9]
+    rows = [f"{path.relative_to(digits / 'eval').as_posix()},{(int(path.parent.name) + 1) % 10}" for path in images]
+    Path("labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    for path in images:
+        to = Path("eval") / path.relative_to(digits / "eval")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, to)
+    result = command(
+        *("compare", digits / "model.onnx", finished / "model.max.int8.onnx", "--data", "eval"),
+        *("--labels", "labels.csv", "--no-latency"),
+    )
+    assert result.exit_code == 0, result.notes
+    assert "warning: the reference is right on 0 of 100 samples" in result.notes
+    conclusions = result.output.partition("What this shows")[2].splitlines()
+    assert conclusions[1].startswith("- the reference is right on 0 of 100 samples")
+
+
+def test_images_are_prepared_as_the_int8_model_was_calibrated_unless_told_otherwise(
+    command: Command, finished: Path, digits: Path
+) -> None:
+    words = ("compare", digits / "model.onnx", finished / "model.max.int8.onnx", "--data", digits / "eval")
+    more = ("--max-samples", "40", "--no-latency", "--json")
+    implied = command(*words, *more, "-o", "a.json")
+    told = command(*words, *more, "-o", "b.json", "--preprocess", digits / "preprocess.toml")
+    assert "images are prepared as they were for the calibration" in implied.notes
+    assert "prepared" not in told.notes
+    assert implied.document["run"]["data"] == told.document["run"]["data"]
+    assert implied.document["run"]["samples"]["count"] == 40
+
+
+def test_a_dry_run_checks_and_writes_nothing(command: Command, finished: Path, digits: Path) -> None:
+    words = ("compare", digits / "model.onnx", finished / "model.max.int8.onnx", "--data", digits / "eval")
+    document = command(*words, "--dry-run", "--json").document
+    assert (document["samples"], document["candidates"]) == (900, ["model.max.int8"])
+    assert list(Path().iterdir()) == []

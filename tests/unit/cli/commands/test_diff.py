@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from quantkit.core import run as stored
+from tests.gate_runs import run
 
 Command = Callable[..., Any]
 
@@ -35,3 +39,44 @@ def test_different_kinds_cannot_be_compared(command: Command, finished: Path) ->
     refusal = command("diff", finished / "max.qcal.json", finished / "run.json")
     assert refusal.exit_code == 2
     assert "is a calibration and run.json a run" in refusal.notes
+
+
+def test_two_runs_are_paired_and_shown_as_markdown(command: Command) -> None:
+    stored.save(run(5000), "old.json")
+    stored.save(run(5000, regressed=200, environment={"isa": "avx2"}), "new.json")
+    text = command("diff", "old.json", "new.json").output
+    assert "another environment: isa avx512_vnni then, avx2 now" in text
+    assert "190 / 0" in text
+    assert ", worse" in text
+    shown = command("diff", "old.json", "new.json", "--md").output
+    assert shown.startswith("## Two runs on 5000 samples\n\n- 5000 samples before")
+    assert "| int8 | top-1 | 75.00 % | 71.20 % | −3.80 pp, worse |" in shown
+    (entry,) = [one for one in command("diff", "old.json", "new.json", "--json").document["metrics"] if one["flips"]][
+        1:
+    ]
+    assert (entry["model"], entry["moved"], entry["flips"], entry["samples"]) == ("int8", "worse", [190, 0], 5000)
+
+
+def test_hostile_names_do_nothing_in_markdown(command: Command) -> None:
+    made = run(100)
+    named = replace(made.candidates[0], subject=replace(made.candidates[0].subject, name="a|b<script>\x1b[2J@team"))
+    stored.save(replace(made, candidates=(named,)), "run.json")
+    shown = command("diff", "run.json", "run.json", "--md").output
+    assert "<script>" not in shown
+    assert "\x1b" not in shown
+    assert "\x1b" not in command("diff", "run.json", "run.json").output
+    assert all(line.count("|") == 8 for line in shown.splitlines() if line.startswith("|"))
+
+
+def test_two_models_are_compared_by_what_is_in_them(command: Command, finished: Path, digits: Path) -> None:
+    int8 = [finished / f"model.{rule}.int8.onnx" for rule in ("max", "entropy")]
+    document = command("diff", *int8, "--json").document
+    assert document["kind"] == "model"
+    assert not document["same"]
+    assert document["constants"]["changed"]
+    assert not document["constants"]["only_before"]
+    assert command("diff", int8[0], int8[0], "--json").document["same"]
+    text = command("diff", digits / "model.onnx", int8[0]).output
+    assert "inputs and outputs are the same" in text
+    assert "QuantizeLinear" in text
+    assert command("diff", int8[0], finished / "run.json").exit_code == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from quantkit.backends.tensorrt.plan import Machine, PlanRecord, save
 
 Command = Callable[..., Any]
 
@@ -20,9 +23,19 @@ def test_a_model_shows_what_would_become_integer_and_what_not(command: Command, 
 
 
 def test_for_people_it_is_a_list(command: Command, digits: Path) -> None:
-    result = command("inspect", digits / "model.onnx")
-    assert "nodes in INT8 for ort-cpu:" in result.output
-    assert "tensors that need a range:" in result.output
+    short, whole = (command("inspect", digits / "model.onnx", *more).output for more in ([], ["-v"]))
+    assert "31 nodes in INT8 for ort-cpu: Conv 14, " in short
+    assert "20 tensors that need a range" in short
+    assert "-v lists them all" in short
+    assert len(short.splitlines()) < 12
+    assert "  branch_grouped\n" in whole
+    assert len(whole.splitlines()) > 50
+
+
+def test_of_many_nodes_left_out_only_the_first_are_shown(command: Command, digits: Path) -> None:
+    words = ["inspect", digits / "model.onnx", "--exclude-ops", "Conv"]
+    assert "  and " in command(*words).output
+    assert "  and " not in command(*words, "-v").output
 
 
 def test_an_integer_model_tells_its_origin(command: Command, finished: Path) -> None:
@@ -58,6 +71,23 @@ def test_an_engine_is_code_and_is_not_opened(command: Command, suffix: str) -> N
     refusal = command("inspect", f"model{suffix}")
     assert refusal.exit_code == 3
     assert "an engine is a program" in refusal.notes
+
+
+@pytest.mark.parametrize("name", ["model.plan", "model.plan.json"])
+def test_of_an_engine_the_record_is_shown(command: Command, name: str) -> None:
+    machine = Machine("10.3.0", "9.0", "NVIDIA H200")
+    save(
+        b"a plan",
+        Path("model.plan"),
+        PlanRecord(hashlib.sha256(b"a plan").hexdigest(), machine, "ab" * 32, {"batch": 8}),
+    )
+    result = command("inspect", name)
+    assert result.exit_code == 0, result.notes
+    assert "10.3.0" in result.output
+    assert "as recorded" in result.output
+    Path("model.plan").write_bytes(b"another plan")
+    document = command("inspect", name, "--json").document
+    assert (document["kind"], document["matches"], document["record"]["options"]) == ("engine", False, {"batch": 8})
 
 
 @pytest.mark.parametrize("content", ["{}", "[", '{"schema": "other/1"}', '{"schema": 7}'])

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
+
+from quantkit.graph.halves import has_halves
+
 Command = Callable[..., Any]
 
 
@@ -31,3 +35,19 @@ def test_a_model_that_is_integer_already_is_told_so(command: Command, finished: 
     )
     assert refusal.exit_code == 3
     assert "already quantized" in refusal.notes
+
+
+def test_the_rest_of_a_model_for_tensorrt_may_be_float16(command: Command, finished: Path, digits: Path) -> None:
+    words = ["quantize", digits / "model.onnx", "--calib", finished / "max.qcal.json", "-o", "half.onnx"]
+    result = command(*words, "--target", "tensorrt", "--rest", "fp16", "--json")
+    assert result.exit_code == 0, result.notes
+    assert result.document["facts"]["half_nodes"] > 0
+    assert has_halves(onnx.load("half.onnx"))
+
+
+def test_float16_says_nothing_to_onnx_runtime(command: Command, finished: Path, digits: Path) -> None:
+    words = ["quantize", digits / "model.onnx", "--calib", finished / "max.qcal.json", "-o", "half.onnx"]
+    result = command(*words, "--rest", "fp16")
+    assert result.exit_code == 2
+    assert "--rest fp16 says nothing for ort-cpu" in result.notes
+    assert "--target tensorrt" in result.notes

@@ -13,9 +13,10 @@ import pytest
 
 from quantkit.cli.job.engine_stages import progress
 from quantkit.cli.process.terminal import Terminal
+from quantkit.core import statistics_file
 from tests.unit.backends.tensorrt import fakes
 from tests.unit.backends.tensorrt.fakes import cuda, trt
-from tests.unit.backends.tensorrt.inspected import keep_in_floats
+from tests.unit.backends.tensorrt.inspected import keep_in_floats, take
 
 Command = Callable[..., Any]
 
@@ -62,6 +63,7 @@ def test_what_is_no_faster_in_int8_gets_no_pairs(
 ) -> None:
     plan = command(*on_gpu, "--dry-run", "--json").document
     keep_in_floats(monkeypatch, plan["nodes"][0])
+    take(monkeypatch, {})
     assert command(*on_gpu, "--until", "model").exit_code == 0
     graph = onnx.load("out/model.max.int8.onnx").graph
     paired = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
@@ -69,6 +71,19 @@ def test_what_is_no_faster_in_int8_gets_no_pairs(
     assert plan["target"] == "tensorrt"
     assert plan["nodes"][0] not in in_integers
     assert set(plan["nodes"][1:]) <= set(in_integers)
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(("by", "in_integers"), [("inspector", False), ("none", True)])
+def test_how_that_is_found_can_be_said(
+    command: Command, on_gpu: list[str], monkeypatch: pytest.MonkeyPatch, by: str, *, in_integers: bool
+) -> None:
+    first = command(*on_gpu, "--dry-run", "--json").document["nodes"][0]
+    keep_in_floats(monkeypatch, first)
+    assert command(*on_gpu, "--until", "model", "--exclude-by", by).exit_code == 0
+    graph = onnx.load("out/model.max.int8.onnx").graph
+    paired = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    assert (first in [node.name for node in graph.node if paired.intersection(node.input)]) is in_integers
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -90,15 +105,40 @@ def test_a_dry_run_names_every_engine(command: Command, on_gpu: list[str]) -> No
 
 
 @pytest.mark.parametrize("stage", ["statistics", "thresholds"])
-def test_statistics_and_thresholds_take_no_gpu(
+def test_statistics_of_the_processor_and_thresholds_take_no_gpu(
     command: Command, on_gpu: list[str], stage: str, without_tensorrt: None
 ) -> None:
-    result = command(*on_gpu, "--until", stage)
+    result = command(*on_gpu, "--until", stage, "--collect-on", "cpu")
     assert result.exit_code == 0, result.notes
+    statistics = statistics_file.load(Path("out/statistics.safetensors"))
+    assert "onnxruntime" in statistics.environment
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("batch", ["16", "7"], ids=["whole batches", "a short last one"])
+def test_statistics_are_those_of_the_engine(command: Command, job: list[str], batch: str) -> None:
+    found = {}
+    for where in ("gpu", "cpu"):
+        how = ["--backend", "tensorrt", "--collect-on", where, "--batch-size", batch]
+        result = command(*job, *how, "--until", "statistics", "--output", where)
+        assert result.exit_code == 0, result.notes
+        found[where] = statistics_file.load(Path(where, "statistics.safetensors"))
+    assert found["gpu"].environment["tensorrt"]
+    assert found["gpu"].environment["precision"] == "fp32"
+    assert found["gpu"].fingerprint == found["cpu"].fingerprint
+    assert found["gpu"].samples == found["cpu"].samples
+    assert found["gpu"].histograms.keys() == found["cpu"].histograms.keys()
+    for name, histogram in found["gpu"].histograms.items():
+        assert histogram.count == found["cpu"].histograms[name].count, name
+        assert histogram.limit == pytest.approx(found["cpu"].histograms[name].limit, rel=1e-5), name
 
 
 @pytest.mark.usefixtures("without_tensorrt")
-@pytest.mark.parametrize("until", [[], ["--until", "model"], ["--dry-run"]], ids=["whole", "model", "dry"])
+@pytest.mark.parametrize(
+    "until",
+    [[], ["--until", "statistics"], ["--until", "model"], ["--dry-run"]],
+    ids=["whole", "statistics", "model", "dry"],
+)
 def test_without_the_package_nothing_begins(command: Command, on_gpu: list[str], until: list[str]) -> None:
     result = command(*on_gpu, *until)
     assert result.exit_code == 4
@@ -133,6 +173,8 @@ def test_version_11_says_what_to_do_instead_of_a_calibrator(
     ("options", "said"),
     [
         (["--trt-calibrator", "max"], "--trt-calibrator says nothing without --backend tensorrt"),
+        (["--collect-on", "cpu"], "--collect-on says nothing without --backend tensorrt"),
+        (["--exclude-by", "profile"], "--exclude-by says nothing without --backend tensorrt"),
         (["--timing-cache", "times"], "--timing-cache says nothing without --backend tensorrt"),
         (["--backend", "tensorrt", "--target", "ort-cpu"], "--backend tensorrt runs no models for ort-cpu"),
     ],
@@ -144,11 +186,21 @@ def test_options_without_effect_are_refused(command: Command, job: list[str], op
     assert said in result.notes
 
 
+def test_a_variable_for_all_commands_is_no_option_without_effect(
+    command: Command, job: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANTKIT_TIMING_CACHE", "times")
+    assert command(*job, "--dry-run").exit_code == 0
+
+
 def test_statistics_are_no_data_for_a_calibrator(command: Command, digits: Path) -> None:
     inputs = ["--statistics", "s.safetensors", "--eval", digits / "eval"]
     result = command("calibrate", digits / "model.onnx", *inputs, "--backend", "tensorrt", "--trt-calibrator", "max")
     assert result.exit_code == 2
     assert "--trt-calibrator has nothing to calibrate on" in result.notes
+    result = command("calibrate", digits / "model.onnx", *inputs, "--backend", "tensorrt", "--collect-on", "gpu")
+    assert result.exit_code == 2
+    assert "--collect-on says nothing to --statistics" in result.notes
 
 
 def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from quantkit.cli.job import pages
 from quantkit.core import run
+from quantkit.pipeline.evidence import judged
 
 Command = Callable[..., Any]
 
@@ -22,7 +23,10 @@ def test_the_whole_job_leaves_a_page_with_every_section(finished: Path) -> None:
 
 
 def test_what_belongs_to_the_run_is_found_beside_it(finished: Path) -> None:
-    found = pages.beside(finished / "run.json", run.load(finished / "run.json"))
+    path = finished / "run.json"
+    found = pages.behind(path, judged(run.load(path)))
+    assert found.judgement is not None
+    assert found.judgement.checks
     assert found.statistics is not None
     assert sorted(found.calibrations) == sorted(found.layers) == ["entropy", "max"]
 
@@ -32,7 +36,14 @@ def test_what_belongs_to_other_models_is_left_alone(finished: Path, tmp_path: Pa
     text = (folder / "run.json").read_text()
     reference = run.load(folder / "run.json").reference.digest
     (folder / "run.json").write_text(text.replace(reference, "0" * 64))
-    assert pages.beside(folder / "run.json", run.load(folder / "run.json")).statistics is None
+    assert pages.behind(folder / "run.json", judged(run.load(folder / "run.json"))).statistics is None
+
+
+def test_ranges_are_found_by_what_a_candidate_says_and_not_by_its_name(finished: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(finished, tmp_path / "out")
+    (folder / "max.qcal.json").rename(folder / "renamed.qcal.json")
+    found = pages.behind(folder / "run.json", judged(run.load(folder / "run.json")))
+    assert {name: made.rule for name, made in found.calibrations.items()} == {"max": "max", "entropy": "entropy"}
 
 
 def test_the_page_is_made_again_from_the_run(command: Command, finished: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import onnx
 import pytest
 
+from quantkit.cli.failures import failure_of
 from quantkit.cli.main import main
-from quantkit.cli.process.memory import limited
+from quantkit.cli.process.memory import limited, shortage_told
 from quantkit.core.arrays import Array
+from quantkit.core.errors import OutOfMemoryError
 
 # Its output's shape is computed from the input's: no look at the file can tell how large it will be.
 BOMB = """
@@ -56,3 +59,16 @@ def test_an_allocation_bomb_is_refused(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "QK3049" in told
     assert "--memory-limit" in told
     assert not list((tmp_path / "out").glob("*.onnx"))
+
+
+def test_what_is_raised_for_want_of_memory_becomes_one_error() -> None:
+    for error in (MemoryError(), RuntimeError("can't start new thread"), OutOfMemoryError("QK4022", "no GPU memory")):
+        with pytest.raises(OutOfMemoryError), shortage_told():
+            raise error
+    with pytest.raises(RuntimeError, match="another"), shortage_told():
+        raise RuntimeError("another")
+
+
+def test_the_peak_is_told_where_the_machines_memory_ran_out() -> None:
+    assert re.search(r"the process took up to [0-9.]+ [MG]B", failure_of(MemoryError()).cause or "")
+    assert failure_of(OutOfMemoryError("QK4022", "not enough GPU memory", cause="CUDA")).cause == "CUDA"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 import pytest
 
-from quantkit.cli.process.stopping import Stopped, stoppable
+from quantkit.cli.process.stopping import Stopped, stoppable, time_limited
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -39,3 +40,27 @@ def test_in_another_thread_signals_are_left_alone() -> None:
 
 def test_whoever_catches_keyboard_interrupts_catches_this_one() -> None:
     assert issubclass(Stopped, KeyboardInterrupt)
+
+
+def test_a_time_limit_raises_as_a_signal_does_and_says_why() -> None:
+    with pytest.raises(Stopped) as stop, stoppable(), time_limited(0.05):
+        time.sleep(5)
+    assert (stop.value.exit_code, stop.value.cause) == (143, "the time limit of 0.05 s is over")
+
+
+def test_a_signal_within_a_time_limit_is_a_signal() -> None:
+    with pytest.raises(Stopped) as stop, stoppable(), time_limited(60):
+        signal.raise_signal(signal.SIGTERM)
+    assert (stop.value.exit_code, stop.value.cause) == (143, None)
+
+
+def test_who_is_in_time_is_left_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with time_limited(60), time_limited(None):
+        pass
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if isinstance(thread, threading.Timer) and not thread.finished.is_set()
+    ]

@@ -1,0 +1,1 @@
+"""What changed between two files of one kind: runs, calibrations, models."""
