@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY      = $(VENV)/bin/python
 BENCHES = kernels decoding collecting int8_latency accuracy
-BUILD   = setup.cfg setup.py pyproject.toml $(wildcard quantkit/core/native/*)
+BUILD   = setup.cfg setup.py pyproject.toml $(wildcard quantkit/core/native/* quantkit/cli/process/native/*)
 
-.PHONY: demo test check test-material bench golden clean
+.PHONY: demo test check fuzz test-material bench golden clean
 
 demo: $(VENV)/.demo
 	$(PY) -m quantkit.calibrate calib_data/digits/model.onnx --data calib_data/digits/calib \
@@ -13,6 +13,10 @@ demo: $(VENV)/.demo
 
 test: check
 	$(PY) -m pytest -m "not gpu and not slow_material"
+
+# Every parser of what others wrote, FUZZ_SECONDS each: whatever leaves it but an error of ours is a defect.
+fuzz: $(VENV)/.test
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(PY) -m pytest tests/fuzz
 
 # What needs the folder of real models and takes minutes; skips, saying so, where the folder is not.
 test-material: $(VENV)/.test

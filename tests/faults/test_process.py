@@ -6,86 +6,33 @@ in one of its own, after a prelude that breaks what the case is about.
 
 from __future__ import annotations
 
-import io
+import errno
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-import quantkit
-from quantkit.cli.main import main
+from tests.faults.command_line import ROOT, RUN, SLOW, deaf, done, ended, leftovers, results, started, wait_for
 
-ROOT = Path(quantkit.__file__).parents[1]
-
-RUN = "import sys; from quantkit.cli.main import main; sys.exit(main())"
-
-# A checkpoint after every batch, and batches that take their time.
-SLOW = """
-import functools, time
-from quantkit.pipeline import collecting
-collecting.Checkpoint = functools.partial(collecting.Checkpoint, every_s=0.0)
-class Slow:
-    def __init__(self, *observers, **options):
-        self.inner = Collector(*observers, **options)
-    def collect(self, source, **options):
-        def slowly():
-            for samples in source:
-                time.sleep(0.03)
-                yield samples
-        return self.inner.collect(slowly(), **options)
-Collector, collecting.Collector = collecting.Collector, Slow
-"""
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
+"""A process that may mount what it likes, seen by nobody else; with ``--net`` also without any network."""
 
 
-def started(words: Sequence[str], cwd: Path, *, prelude: str = "", **variables: str) -> subprocess.Popen[str]:
-    """The command line in a process of its own, running."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("QUANTKIT_")}
-    return subprocess.Popen(
-        [sys.executable, "-c", f"{prelude}\n{RUN}", *words],
-        cwd=cwd,
-        env={**clean, "PYTHONPATH": str(ROOT), **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="backslashreplace",
-    )
-
-
-def ended(words: Sequence[str], cwd: Path, *, prelude: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own, ended; no user is ever shown a traceback."""
-    process = started(words, cwd, prelude=prelude, **variables)
-    output, notes = process.communicate(timeout=120)
-    assert "Traceback" not in notes, notes
-    return subprocess.CompletedProcess(process.args, process.returncode, output, notes)
-
-
-def done(*words: str) -> subprocess.CompletedProcess[str]:
-    """The command line in this process, ended."""
-    output, notes = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(notes):
-        exit_code = main(words)
-    assert "Traceback" not in notes.getvalue(), notes.getvalue()
-    return subprocess.CompletedProcess(words, exit_code, output.getvalue(), notes.getvalue())
-
-
-def deaf(words: Sequence[str], cwd: Path, stream: str) -> tuple[int, str]:
-    """The exit code of a command whose `stream` nobody reads, and what it said on the other one."""
-    other = {"stdout": "stderr", "stderr": "stdout"}[stream]
-    with started(words, cwd) as process:
-        getattr(process, stream).close()
-        said = getattr(process, other).read()
-        return process.wait(timeout=60), said
+def _may(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 @pytest.fixture(autouse=True)
@@ -135,26 +82,6 @@ def journal(dead_run: Path, tmp_path: Path) -> Path:
     folder = tmp_path / ".quantkit"
     shutil.copytree(dead_run.parent, folder)
     return folder / dead_run.name
-
-
-def wait_for(pattern: str, folder: Path, process: subprocess.Popen[str]) -> None:
-    """Until a file that matches is there; the process must still be at work."""
-    for _ in range(3000):
-        if list(folder.glob(pattern)):
-            return
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    pytest.fail(f"no {pattern} after 30 s")
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    """File name → content."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """What only an interrupted process leaves."""
-    return [*folder.rglob("*.tmp"), *folder.rglob("*.lock")]
 
 
 def edited(journal: Path, **inputs: str) -> None:
@@ -219,7 +146,14 @@ class Test54PoisonedState:
         journal.parent.chmod(0o777)
         refusal = done("calibrate", "--resume", str(journal))
         assert refusal.returncode == 3
-        assert "others can write into" in refusal.stderr
+        assert "others can write into it" in refusal.stderr
+
+    def test_a_link_in_the_place_of_the_folder_is_refused(self, journal: Path) -> None:
+        journal.parent.rename("elsewhere")
+        journal.parent.symlink_to("elsewhere")
+        refusal = done("calibrate", "--resume", str(journal))
+        assert refusal.returncode == 3
+        assert "is a link" in refusal.stderr
 
     def test_a_link_in_the_place_of_a_lock_is_not_followed(self, job: list[str]) -> None:
         Path("victim").write_text("precious")
@@ -272,7 +206,7 @@ class Test56Interruption:
 class Test57SuddenDeath:
     """A killed run leaves whole files only, and resuming it gives what an undisturbed run gives."""
 
-    @pytest.mark.parametrize("delay_s", [0.0, 0.3, 0.8])
+    @pytest.mark.parametrize("delay_s", [0.0, 0.5])
     def test_resuming_gives_the_same_bytes(self, tmp_path: Path, slow_job: list[str], delay_s: float) -> None:
         journal = killed(slow_job, tmp_path, delay_s=delay_s)
         resumed = done("calibrate", "--resume", str(journal))
@@ -280,6 +214,14 @@ class Test57SuddenDeath:
         assert done(*slow_job[:-1], "whole").returncode == 0
         assert results(tmp_path / "out") == results(tmp_path / "whole")
         assert leftovers(tmp_path) == []
+
+    def test_what_a_killed_writer_left_goes_when_the_next_one_starts(self, digits: Path) -> None:
+        for name in ("run.json", "samples.jsonl"):
+            Path(f".{name}.k1lled.tmp").write_text("half of ")
+        model, data, recipe = (str(digits / name) for name in ("model.onnx", "calib", "preprocess.toml"))
+        words = ["--data", data, "--preprocess", recipe, "--max-samples", "16", "--no-latency"]
+        assert done("compare", model, model, *words).returncode == 0
+        assert sorted(path.name for path in Path().iterdir()) == ["run.json", "samples.jsonl"]
 
     def test_beginning_anew_has_to_be_asked_for(self, tmp_path: Path, slow_job: list[str]) -> None:
         journal = killed(slow_job, tmp_path)
@@ -310,6 +252,12 @@ class Test58ResumingSomethingElse:
         refusal = done("calibrate", "--resume", str(journal))
         assert refusal.returncode == 3
         assert f"{name}: {'0' * 16} then, " in refusal.stderr
+
+    def test_a_run_that_does_not_say_what_of_is_no_run(self, journal: Path) -> None:
+        journal.write_text(journal.read_text().replace('"model": ["', '"moodel": ["', 1))
+        refusal = done("calibrate", "--resume", str(journal))
+        assert refusal.returncode == 3
+        assert "MODEL is missing" in refusal.stderr
 
     def test_no_other_option_is_taken(self, journal: Path) -> None:
         refusal = done("calibrate", "--resume", str(journal), "--method", "mse")
@@ -361,6 +309,53 @@ class Test60FullAndForbiddenPlaces:
         assert refusal.returncode == 4
         assert "needed, 1.0 kB free" in refusal.stderr
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_file_larger_than_allowed_leaves_the_old_one_and_no_temporary_one(
+        self, tmp_path: Path, job: list[str]
+    ) -> None:
+        Path("out").mkdir()
+        Path("out/statistics.safetensors").write_text("old")
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+        words = [*job, "--until", "statistics", "-o", "out", "--force"]
+        refusal = ended(words, tmp_path, prelude=limit)
+        assert refusal.returncode == 4, refusal.stderr
+        assert "no space left to write out/statistics.safetensors" in refusal.stderr
+        assert results(tmp_path / "out") == {"statistics.safetensors": b"old"}
+        assert leftovers(tmp_path) == []
+
+    @pytest.mark.parametrize("refused", [errno.EDQUOT, errno.EROFS, errno.EACCES], ids=errno.errorcode.get)
+    def test_whatever_the_system_refuses_is_exit_code_4(
+        self, tmp_path: Path, job: list[str], monkeypatch: pytest.MonkeyPatch, refused: int
+    ) -> None:
+        def refuse(self: Path, target: Path) -> None:
+            raise OSError(refused, os.strerror(refused), str(self))
+
+        Path("out").mkdir()
+        Path("out/max.qcal.json").write_text("old")
+        monkeypatch.setattr(Path, "replace", refuse)
+        refusal = done(*job, "--until", "thresholds", "-o", "out", "--force")
+        assert refusal.returncode == 4
+        assert "hint:  " in refusal.stderr
+        assert results(tmp_path / "out") == {"max.qcal.json": b"old"}
+        assert leftovers(tmp_path) == []
+
+    @pytest.mark.skipif(not _may(*NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"), reason="nothing can be mounted")
+    def test_a_small_disk_is_filled_and_nothing_is_lost(self, tmp_path: Path, job: list[str]) -> None:
+        # Room for what is looked at beforehand, and not for the results of a job that fills it meanwhile.
+        Path("mine.py").write_text(
+            f"import sys; from quantkit.cli import outputs; outputs._require_space = lambda *a: None\n{RUN}"
+        )
+        script = f"""
+            mount -t tmpfs -o size=300k none /mnt && mkdir /mnt/out && echo old > /mnt/out/max.qcal.json
+            {shlex.join([sys.executable, "mine.py", *job, "--until", "thresholds", "-o", "/mnt/out", "--force"])}
+            echo "exit code $?"; ls -A /mnt /mnt/out; cat /mnt/out/max.qcal.json
+        """
+        shown = subprocess.run(
+            [*NAMESPACE, "sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert "no space left to write" in shown.stderr
+        assert shown.stdout.split() == ["exit", "code", "4", "/mnt:", "out", "/mnt/out:", "max.qcal.json", "old"]
 
     def test_missing_folders_are_made(self, job: list[str]) -> None:
         assert done(*job, "--until", "statistics", "--output", "a/b/out").returncode == 0
@@ -437,6 +432,18 @@ socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
         assert finished.returncode == 0, finished.stderr
         # Neither does ONNX Runtime, which keeps an identifier there when its telemetry is on.
         assert list(home.iterdir()) == []
+
+    @pytest.mark.skipif(not _may(*NAMESPACE, "--net", "true"), reason="no network namespaces here")
+    def test_the_whole_job_runs_where_there_is_no_network_and_nothing_may_be_written(
+        self, tmp_path: Path, job: list[str]
+    ) -> None:
+        command = [sys.executable, "-c", RUN, *job, "--output", str(tmp_path / "out")]
+        finished = subprocess.run(
+            [*NAMESPACE, "--net", *command], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"},
+        )  # fmt: skip
+        assert finished.returncode == 0, finished.stderr
+        assert Path("out/report.md").exists()
 
 
 class Test65MissingPackage:
