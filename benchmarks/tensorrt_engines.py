@@ -4,7 +4,7 @@
 
 FOLDER is what benchmarks.gpu_networks gathered. Every engine takes batches of 32. Accuracy and SQNR are of held-out
 samples against the FP32 engine (TF32 off), the latencies those of CUDA events, engines taking turns. `--deadline` ends
-a run in time; kernel times are kept in `--timing-cache`, so that the next run goes on faster.
+a run in time; kernel times are kept in `--timing-cache`, so that the next run, which may `--go-on`, is faster.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +35,18 @@ from quantkit.core.errors import SetupError
 from quantkit.core.trt_cache import Header, TensorrtCache
 from quantkit.core.trt_cache_text import parsed
 from quantkit.graph.exclusion import Exclusion
+from quantkit.graph.halves import with_halves
 from quantkit.graph.scales import completed
+from quantkit.pipeline.speed import Placing
 
 if TYPE_CHECKING:
     from quantkit.backends.tensorrt.backend import TensorRtBackend
     from quantkit.backends.tensorrt.runtime import TensorRtEngine
 
 OWN_CALIBRATORS = {"trt-max": "max", "trt-entropy": "entropy"}
-# "qdq-…" leaves out what the implicit engine keeps in floats, "everywhere-…" does not.
-ENGINES = ("fp16", *OWN_CALIBRATORS, *RULES, *(f"qdq-{rule}" for rule in RULES), "everywhere-entropy")
+# "qdq-…" leaves out where integers are no faster, "everywhere-…" does not; "casts-…" has FP16 in the model as well.
+PLACED = tuple(f"qdq-{rule}" for rule in RULES)
+ENGINES = ("fp16", "casts-fp16", *OWN_CALIBRATORS, *RULES, *PLACED, "everywhere-entropy")
 
 
 @dataclass
@@ -55,7 +59,6 @@ class Run:
     deadline: float
     engines: dict[str, TensorRtEngine] = field(default_factory=dict)
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    kept_out: Exclusion | None = None
     cache: bytes = b""
 
     def build(self, name: str) -> None:
@@ -80,6 +83,9 @@ class Run:
         plain = self.network.model.serialized()
         if name in ("fp32", "fp16"):
             return plain, self.backend(precision=name).build(plain)
+        if name == "casts-fp16":
+            typed = SerializedModel(with_halves(self.network.model.proto).proto.SerializeToString())
+            return typed, self.backend(precision="fp16").build(typed)
         if name in OWN_CALIBRATORS:
             scales = Calibrated(self.network.data[0], OWN_CALIBRATORS[name])  # type: ignore[arg-type]
             engine = self.backend().build(plain, scales)
@@ -99,9 +105,7 @@ class Run:
     def _with_pairs(self, name: str) -> SerializedModel:
         """Our thresholds as Q/DQ nodes, where they are wanted."""
         placement, _, rule = name.partition("-")
-        if placement == "qdq" and self.kept_out is None:
-            self.build("entropy")
-        exclude = self.kept_out if placement == "qdq" else None
+        exclude = self.exclusion if placement == "qdq" else None
         with tempfile.TemporaryDirectory() as folder:
             written = quantkit.quantize(
                 self.network.model,
@@ -112,16 +116,25 @@ class Run:
             )
             return SerializedModel(written.path.read_bytes())
 
+    @cached_property
+    def exclusion(self) -> Exclusion:
+        """Where integers are no faster. How long a kernel takes does not depend on the rule that chose its scales."""
+        from quantkit.backends.tensorrt.injection import FromCache
+
+        started, calibration = time.monotonic(), Calibration.load(self.network.thresholds("entropy"))
+        placing = Placing(self.network.model, calibration, lambda precision: self.backend(precision=precision))
+        found = placing.fastest(Exclusion(), FromCache(self._injected("entropy")))
+        self.figures["placement"] = {"search s": round(time.monotonic() - started, 1), "in floats": list(found.nodes)}
+        print(f"  kept in floats: {', '.join(found.nodes) or 'nothing'}", flush=True)
+        return found
+
     def _inspected(self, name: str, model: SerializedModel) -> dict[str, Any]:
         from quantkit.backends.tensorrt import inspection
 
         layers = self.backend().layers(self.engines[name], model)
         graph = self.network.model.proto.graph
         covered = inspection.coverage(layers, graph)
-        if name == "entropy" or (name == "trt-entropy" and self.kept_out is None):
-            self.kept_out = inspection.kept_out_of_int8(layers, graph)
-            print(f"  kept in floats: {', '.join(self.kept_out.nodes) or 'nothing'}", flush=True)
-        return {"int8": f"{covered.integer}/{covered.total}", "layers": str(inspection.counts(layers))}
+        return {"int8": f"{covered.integer}/{covered.total}", "layers": str(inspection.composition(layers))}
 
     def _compared(self, name: str) -> dict[str, Any]:
         evaluation = compared(self.engines["fp32"], {name: self.engines[name]}, self.network.data[1])
@@ -142,6 +155,11 @@ class Run:
             self.figures[name]["ms p90"] = round(latency.p90_ms, 4)
             times = self.figures["fp32"]["ms"] / latency.p50_ms
             print(f"  {name:20} {latency.p50_ms:.4f} ms, {times:.2f} × as fast as fp32", flush=True)
+        for name, rule in zip(PLACED, RULES, strict=True):
+            if name in self.engines and rule in self.engines:
+                times = self.figures[name]["ms"] / self.figures[rule]["ms"]
+                self.figures[name]["of implicit"] = round(times, 4)
+                print(f"  {name:20} {times:.3f} × the implicit engine", flush=True)
 
     def distance(self) -> None:
         """How far our entropy thresholds are from TensorRT's own, as a share of the largest value."""
@@ -206,12 +224,13 @@ def main() -> None:
         print(f"nothing was measured: {refusal}")
         return
     deadline = time.monotonic() + options.deadline
-    results: dict[str, dict[str, Any]] = {}
+    partial = options.output / "tensorrt-partial.json"
+    results: dict[str, dict[str, Any]] = json.loads(partial.read_text()) if options.go_on else {}
     for network in chosen(options.network):
         for figures in measured(network, backend, options.only, deadline):
             results[network.name] = figures
             options.output.mkdir(parents=True, exist_ok=True)
-            (options.output / "tensorrt-partial.json").write_text(json.dumps(results, indent=1))
+            partial.write_text(json.dumps(results, indent=1))
     setting = {"batch": BATCH, "calibrated on": CALIBRATE_ON, **environment}
     print(record.save("tensorrt", results, folder=options.output, **setting))
 
@@ -233,6 +252,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--network", nargs="*", choices=[network.name for network in NETWORKS])
     parser.add_argument("--only", nargs="*", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--deadline", type=float, default=500.0, metavar="S", help="start no build after so long")
+    parser.add_argument("--go-on", action="store_true", help="add to what tensorrt-partial.json in the output has")
     parser.add_argument("--timing-cache", type=Path, default=Path("build/tensorrt-timing.cache"))
     parser.add_argument("--output", type=Path, default=record.RESULTS)
     return parser
