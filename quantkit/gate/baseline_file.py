@@ -151,13 +151,14 @@ def _from_tolerance(tolerance: Tolerance) -> dict[str, Any]:
     return {name: limit for name, limit in given.items() if limit is not None}
 
 
-def load(path: Path) -> Baseline:
+def load(path: Path | str) -> Baseline:
     """Reads what `save` wrote.
 
     Raises:
         TooLittleError: there is no such file: nothing can be said about a regression.
         ArtifactError: it is of another schema, damaged, or its outcomes are missing or of another baseline.
     """
+    path = Path(path)
     if not path.exists():
         hints = [f'quantkit baseline update RUN --baseline {path} --reason "first baseline"', "and commit the file"]
         raise TooLittleError("QK6010", f"there is no baseline {path}", where=str(path), hints=hints)

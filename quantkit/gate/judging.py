@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from quantkit.core.comparison import Comparison, MetricSummary, Outcome
-from quantkit.core.errors import ArtifactError, ExitCode
+from quantkit.core.comparison import DOUBTFUL, Comparison, MetricSummary, Outcome
+from quantkit.core.errors import ArtifactError, ExitCode, TooLittleError
 from quantkit.core.verdict import Check, Judgement, Verdict
 from quantkit.gate import baseline as stored
 from quantkit.gate.baseline import Baseline, Record, differences
@@ -37,6 +37,8 @@ def judge(comparison: Comparison, rules: Rules | None = None, baseline: Baseline
     if baseline is not None:
         rules = replace(rules, tolerances={**baseline.tolerances, **rules.tolerances})
     outcomes = judged(comparison, rules)
+    if baseline is not None:
+        _refuse_strangers(baseline, outcomes)
     court = _Court(comparison, rules, baseline)
     trials = [trial for outcome in outcomes for trial in court.trials(outcome)]
     found = court.answered(trials)
@@ -47,6 +49,22 @@ def judge(comparison: Comparison, rules: Rules | None = None, baseline: Baseline
         for check in exceeded(comparison, outcome, rules, timings.get(stored.model_key(outcome)))
     ]
     return Judgement(comparison, (*found, *limits), rules.alpha, tuple(court.notes(outcomes)))
+
+
+def _refuse_strangers(baseline: Baseline, outcomes: Sequence[Outcome]) -> None:
+    """A baseline that knows none of the models judges nothing: a new name must not switch the gate off."""
+    keys = {stored.key(outcome, summary.metric) for outcome in outcomes for summary in outcome.metrics}
+    if not keys & baseline.records.keys():
+        held = ", ".join(sorted({key.rpartition("/")[0] for key in baseline.records})) or "nothing"
+        raise TooLittleError(
+            "QK6017",
+            "the baseline has none of the models of this run",
+            cause=f"it holds {held}; the run has {', '.join(outcome.subject.name for outcome in outcomes)}",
+            hints=[
+                "give the model file the name that it had, as a model is known by it",
+                'quantkit baseline update RUN --reason "..." takes the new ones in',
+            ],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +134,11 @@ class _Court:
         return [trial.check(questions[number], found[number], self.rules.alpha) for number, trial in enumerate(trials)]
 
     def notes(self, outcomes: Sequence[Outcome]) -> list[str]:
-        """What a reader has to know: gaps in the baseline, and another environment."""
+        """What a reader has to know: doubts about the run, gaps in the baseline, and another environment."""
+        doubts = [note.removeprefix(DOUBTFUL) for note in self.comparison.notes if note.startswith(DOUBTFUL)]
         if self.baseline is None:
-            return []
-        found: dict[str, None] = {}
+            return doubts
+        found = dict.fromkeys(doubts)
         for outcome in outcomes:
             for metric in tolerated(self.comparison, outcome, self.rules):
                 key = stored.key(outcome, metric)

@@ -69,7 +69,8 @@ def _power(facts: Mapping[str, float], limit: float, unit: str) -> str:
 
 
 def _needed(facts: Mapping[str, float]) -> str:
-    return f"; need ≈ {facts['needed']:.0f} samples" if "needed" in facts else ""
+    # Where something is lost, more are needed, and where as much as the limit is lost, none are enough.
+    return f"; need ≈ {facts['needed']:.0f} samples if nothing is lost" if "needed" in facts else ""
 
 
 def _noise(facts: Mapping[str, float], unit: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quantkit.core.comparison import Comparison, Outcome
+from quantkit.core.comparison import DOUBTFUL, Comparison, Outcome
 from quantkit.core.errors import ArtifactError, GateError, TooLittleError, UsageError
 from quantkit.core.tolerance import Tolerance
 from quantkit.core.verdict import Judgement, Verdict
@@ -85,6 +85,11 @@ def _refuse_unexplained(change: Change) -> None:
 
 
 def _refuse_unproven(judgement: Judgement) -> None:
+    for note in judgement.comparison.notes:
+        if note.startswith(DOUBTFUL):
+            cause = note.removeprefix(DOUBTFUL)
+            hints = ["compare again, with the right labels and preprocessing", "--force takes it all the same"]
+            raise TooLittleError("QK6018", "a run whose accuracy is in doubt is no baseline", cause=cause, hints=hints)
     doubtful = [check for check in judgement.checks if check.verdict is not Verdict.PASS]
     if not doubtful:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from quantkit.data.checked import checked
 from quantkit.data.inputs import fixed_batch, has_batch_axis
 from quantkit.data.iterables import wrapped
 from quantkit.data.preprocessing import canonical
+from quantkit.graph import provenance
 from quantkit.graph.model import Model, already_quantized, load
 from quantkit.pipeline.backends import backend
 from quantkit.pipeline.models import AnyModel
@@ -119,7 +121,12 @@ def compare(
         # In the order in which run.json holds them, so that a report made now equals one made from the file.
         environment=dict(sorted(runtime.environment().items())),
         data=described(data, evaluation.samples),
-        notes=(*suspicions(models), *evaluation.notes, *notes_on_noise(noise)),
+        notes=(
+            *suspicions(models),
+            *_prepared_otherwise(models, data.preprocessing),
+            *evaluation.notes,
+            *notes_on_noise(noise),
+        ),
         noise=noise,
     )
 
@@ -162,6 +169,32 @@ def suspicions(models: Mapping[str, Model]) -> list[str]:
     for note in notes:
         _log.warning(note)
     return notes
+
+
+def _prepared_otherwise(models: Mapping[str, Model], here: Mapping[str, Any]) -> list[str]:
+    """Models whose ranges were chosen from images that were prepared in another way than these."""
+    notes = []
+    for name, model in models.items():
+        there = _images(provenance.facts(model.proto).get("preprocessing", ""))
+        if there and (now := _images(canonical(here))) and there != now:
+            changed = ", ".join(sorted(key for key in there.keys() | now.keys() if there.get(key) != now.get(key)))
+            notes.append(f"{name}: it was calibrated on images that were prepared in another way ({changed})")
+    for note in notes:
+        _log.warning(note)
+    return notes
+
+
+def _images(record: str) -> dict[str, Any]:
+    """What was done to images; nothing where the record is of something else, or no record."""
+    try:
+        said = json.loads(record or "{}")
+    except (ValueError, RecursionError):
+        # A model from elsewhere may say anything.
+        return {}
+    if not isinstance(said, dict) or "color" not in said:
+        return {}
+    # The decoder's version moves a bit at the most.
+    return {key: value for key, value in said.items() if key != "decoding"}
 
 
 def _title(candidate: Candidate) -> str:

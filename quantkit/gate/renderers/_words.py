@@ -34,15 +34,23 @@ def next_steps(judgement: Judgement) -> list[str]:
     """What a reader can do about the verdict; nothing where all is well and kept."""
     verdicts = {check.verdict for check in judgement.checks if not check.advisory}
     needed = max((check.facts.get("needed", 0.0) for check in judgement.checks), default=0.0)
+    lost = [check for check in judgement.checks if check.verdict is Verdict.INCONCLUSIVE and _is_beyond(check)]
     steps = []
     if Verdict.FAIL in verdicts:
         steps.append("quantkit report RUN --html report.html shows the layers that lose most and the samples that flip")
         steps.append("then another rule (--method mse,percentile) or --exclude-nodes for the worst layers")
-    if Verdict.INCONCLUSIVE in verdicts and needed:
-        steps.append(f"compare on about {needed:.0f} samples to settle what is open; --require proven insists on it")
+    if lost:
+        steps.append(f"{lost[0].name} dropped by more than its limit: more samples would rather show that than a PASS")
+    elif Verdict.INCONCLUSIVE in verdicts and needed:
+        steps.append(f"compare on {needed:.0f} samples, or more if something is lost; --require proven insists on it")
     if verdicts == {Verdict.PASS} and all(check.against != "baseline" for check in judgement.checks):
         steps.append('quantkit baseline update RUN --reason "…" keeps this as what later runs are held against')
     return steps
+
+
+def _is_beyond(check: Check) -> bool:
+    """Whether what was found is beyond the limit, if not for certain."""
+    return check.drop is not None and check.limit is not None and check.drop.estimate > check.limit
 
 
 def title(check: Check) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from quantkit.core.comparison import (
+    DOUBTFUL,
     Comparison,
     Coverage,
     EngineLayers,
@@ -164,8 +165,26 @@ def test_a_tolerance_that_is_typed_leaves_the_others_of_the_baseline_in_force() 
 def test_a_model_that_the_baseline_lacks_is_named() -> None:
     baseline = updated(judge(run(5000), ONE_POINT), ONE_POINT, None, TODAY)
     reference, candidate = hits(5000, right=3750, regressed=10, fixed=10)
-    judgement = judge(of((outcome("fresh", reference, candidate),), 5000), ONE_POINT, baseline)
+    both = (outcome("int8", reference, candidate), outcome("fresh", reference, candidate))
+    judgement = judge(of(both, 5000), ONE_POINT, baseline)
     assert judgement.notes == ("the baseline has no outcomes of fresh/ort-cpu/top1: only FP32 is compared with",)
+
+
+def test_a_baseline_of_other_models_judges_nothing() -> None:
+    baseline = updated(judge(run(5000), ONE_POINT), ONE_POINT, None, TODAY)
+    reference, candidate = hits(5000, right=3750, regressed=10, fixed=10)
+    with pytest.raises(TooLittleError, match=r"QK6017.*none of the models") as refusal:
+        judge(of((outcome("fresh", reference, candidate),), 5000), ONE_POINT, baseline)
+    assert "it holds int8/ort-cpu; the run has fresh" in str(refusal.value)
+
+
+def test_a_doubtful_run_is_told_and_becomes_no_baseline() -> None:
+    doubtful = replace(run(5000), notes=(f"{DOUBTFUL}the reference is right on 2 of 5000 samples",))
+    judgement = judge(doubtful, ONE_POINT)
+    assert judgement.notes == ("the reference is right on 2 of 5000 samples",)
+    assert exit_code(judgement, "warning") is ExitCode.GATE_FAILED
+    with pytest.raises(TooLittleError, match="QK6018"):
+        updated(judgement, ONE_POINT, None, TODAY)
 
 
 def test_clusters_widen_the_bounds() -> None:

@@ -234,3 +234,16 @@ def test_models_that_are_checked_against_themselves_say_so_everywhere(
     for text in (quantkit.render(comparison), quantkit.render(judgement), quantkit.render(judgement, "markdown")):
         assert "self-check: run twice on all 60 samples" in " ".join(text.split())
     assert "noise" not in run_document.written(replace(comparison, noise={}))
+
+
+def test_images_prepared_in_another_way_than_for_the_calibration_are_told(
+    model: quantkit.Model, statistics: Statistics, digits: Path, tmp_path: Path
+) -> None:
+    int8 = quantkit.quantize(model, quantkit.calibrate_ranges(statistics, "max"), to=tmp_path / "int8.onnx")
+    other = tmp_path / "other.toml"
+    other.write_text((digits / "preprocess.toml").read_text().replace("std = [0.324]", "std = [0.5]"))
+    few = Selection(max_samples=16)
+    changed = quantkit.open_source(digits / "eval", preprocessing=other, selection=few)
+    told = "int8: it was calibrated on images that were prepared in another way (std)"
+    assert told in quantkit.compare(model, int8, changed, how=UNTIMED).notes
+    assert told not in quantkit.compare(model, int8, opened(digits, "eval", 16), how=UNTIMED).notes
