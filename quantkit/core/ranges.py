@@ -21,6 +21,7 @@ class Range:
     >>> Range(0.0, float("inf"))
     Traceback (most recent call last):
     quantkit.core.errors.DataError: error[QK2301]: a range must be finite and not inverted, got 0.0 to inf
+    hint:  look for NaN or infinity in the values
     """
 
     low: Doubles

@@ -41,9 +41,9 @@ class Checked(Derived):
     def __iter__(self) -> Iterator[Samples]:
         if self.size is not None and self.size < FEWEST:
             # Arrays of another rank look like few samples, and their shape is what has to be told.
-            for samples in self.source:
-                self._conformed(samples)
-                break
+            first = next(iter(self.source), None)
+            if first is not None:
+                self._conformed(first)
             self._refuse_few(self.size)
         suspicion = Suspicion()
         batches = self._conforming(suspicion)

@@ -83,7 +83,9 @@ class Test61OutOfMemory:
         assert "--batch-size" in refusal.stderr
         assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "x.npy"]
 
-    @pytest.fixture(params=[OutOfMemoryError("QK4022", "not enough GPU memory"), MemoryError()], ids=["GPU", "RAM"])
+    @pytest.fixture(
+        params=[lambda: OutOfMemoryError("QK4022", "not enough GPU memory"), MemoryError], ids=["GPU", "RAM"]
+    )
     def room_for(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         """Makes the engine run out of memory beyond that many samples."""
         observe = OrtObserver.observe
@@ -91,7 +93,7 @@ class Test61OutOfMemory:
         def limited(samples: int) -> None:
             def tight(self: OrtObserver, batch: Batch) -> Mapping[str, Parts]:
                 if any(len(values) > samples for values in batch.values()):
-                    raise request.param
+                    raise request.param()
                 return observe(self, batch)
 
             monkeypatch.setattr(OrtObserver, "observe", tight)

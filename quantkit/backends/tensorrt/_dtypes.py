@@ -46,10 +46,12 @@ def as_fed(values: Array, dtype: np.dtype[Any], name: str) -> Array:
     Traceback (most recent call last):
     quantkit.core.errors.DataError: error[QK2155]: input 'x' holds 1099511627776, which int32 does not
       --> x
+    hint:  give values that fit the type, or build the engine from a model with a wider one
     >>> as_fed(np.array([1.5]), np.dtype(np.int32), "x")
     Traceback (most recent call last):
     quantkit.core.errors.DataError: error[QK2156]: input 'x' is float64, the engine takes int32
       --> x
+    hint:  give arrays of the type that the engine takes
 
     Raises:
         DataError: the values cannot be had in that type.

@@ -29,6 +29,7 @@ class Profile:
     >>> Profile((2,), (1,), (4,))
     Traceback (most recent call last):
     quantkit.core.errors.UsageError: error[QK1061]: a profile must grow from smallest to largest, got 2, 1, 4
+    hint:  give --min-shapes, --opt-shapes and --max-shapes in ascending order
     """
 
     smallest: Shape

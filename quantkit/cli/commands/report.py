@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from quantkit.cli.reporting import Judged
 
 _FORMS = {
+    ".txt": "table",
     ".md": "markdown",
     ".markdown": "markdown",
     ".html": "html",
@@ -135,9 +136,16 @@ class Report:
     @property
     def _form(self) -> str | None:
         """What was asked for, what the output's name says, or a table where no file of another form was asked for."""
-        if self.to is not None or self.output is not None:
-            return self.to or _FORMS.get(cast(Path, self.output).suffix.lower(), "table")
-        return None if self.reports.asked else "table"
+        if self.to is not None:
+            return self.to
+        if self.output is None:
+            return None if self.reports.asked else "table"
+        suffix = self.output.suffix.lower()
+        if suffix not in _FORMS:
+            known = "a name that ends in .txt, .md, .html, .json or .sarif, or --to FORM"
+            hints = [known, "--junit, --openmetrics and --annotations name files of their own"]
+            raise UsageError("QK1091", f"the name {self.output.name!r} does not tell which form to write", hints=hints)
+        return _FORMS[suffix]
 
     def _rendered(self, judged: Judged, terminal: Terminal) -> str:
         from quantkit.core import plugins
