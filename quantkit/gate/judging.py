@@ -37,9 +37,9 @@ def judge(comparison: Comparison, rules: Rules | None = None, baseline: Baseline
     if baseline is not None:
         rules = replace(rules, tolerances={**baseline.tolerances, **rules.tolerances})
     outcomes = judged(comparison, rules)
+    court = _Court(comparison, rules, baseline)
     if baseline is not None:
         _refuse_strangers(baseline, outcomes)
-    court = _Court(comparison, rules, baseline)
     trials = [trial for outcome in outcomes for trial in court.trials(outcome)]
     found = court.answered(trials)
     timings = {} if baseline is None else baseline.timings
