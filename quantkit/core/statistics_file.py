@@ -109,7 +109,7 @@ def _decoded(text: str) -> Mapping[str, Any]:
 def _statistics(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Statistics:
     histograms = _histograms([str(name) for name in header["tensors"]], arrays)
     return Statistics(
-        fingerprint=Fingerprint(**header["fingerprint"]),
+        fingerprint=_fingerprint(header["fingerprint"]),
         histograms=histograms,
         samples=tuple(SampleId(str(name), str(digest)) for name, digest in header["samples"]),
         channels=_channels(header["channels"], arrays[_CHANNELS]),
@@ -117,6 +117,13 @@ def _statistics(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Stati
         first_nonfinite=_texts(header["first_nonfinite"]),
         parts=tuple(_part(entry) for entry in header.get("parts", ())),
     )
+
+
+def _fingerprint(entries: Mapping[str, Any]) -> Fingerprint:
+    found = Fingerprint(**entries)
+    if not isinstance(json.loads(found.preprocessing), dict):
+        raise ValueError("the record of the preprocessing is no JSON object")
+    return found
 
 
 def _histograms(names: list[str], arrays: Mapping[str, Array]) -> dict[str, Histogram]:
