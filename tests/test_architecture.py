@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import pkgutil
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 import quantkit
@@ -59,6 +61,13 @@ def test_public_names_are_pinned_and_there() -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_is_longer_than_a_reader_bears(source: Path) -> None:
     assert len(source.read_text().splitlines()) <= MOST_LINES
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    # Also those within functions, and for types alone: a reader has to go round them all the same.
+    graph = grimp.build_graph("quantkit", exclude_type_checking_imports=False, cache_dir=None)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    graphlib.TopologicalSorter(imports).prepare()
 
 
 def test_every_error_code_is_documented_and_every_documented_code_is_used() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from pathlib import Path
 from typing import cast
 
 from quantkit._version import __version__
-from quantkit.cli import configuration, manual, parser, settings, watchdog
+from quantkit.cli import configuration, manual, parser, settings
 from quantkit.cli.command import Command, Result
-from quantkit.cli.failures import Door
 from quantkit.cli.options.common import ELSEWHERE, SHOWING, Common
 from quantkit.cli.options.fields import Option, assembled, declared
 from quantkit.cli.options.values import NO
-from quantkit.cli.process import logs, memory
+from quantkit.cli.process import logs, memory, watchdog
+from quantkit.cli.process.failures import Door
 from quantkit.cli.process.stopping import stoppable, time_limited
 from quantkit.cli.process.terminal import Terminal
 from quantkit.core import plugins
@@ -102,6 +103,7 @@ class _CommandLine:
         if {"-h", "--help"} & set(parser.split(self.words)[0]):
             self.terminal.result(manual.page(self.terminal.prog, kind, self.terminal.width))
             return ExitCode.OK
+        self.terminal.command_line = f"{self.terminal.prog} {shlex.join(self.words)}"
         options = declared(kind)
         typed, idle = self._typed(options)
         given = self._resolved(options, typed)
@@ -112,12 +114,18 @@ class _CommandLine:
         # A command that keeps the limit itself ends in order, with what it has.
         hard = None if getattr(kind, "KEEPS_TIME", False) else made.common.time_limit
         with shown_logs, memory.limited(made.common.memory_limit), time_limited(hard):
-            for flag in idle:
-                _log.warning("%s says nothing to quantkit %s", flag, self.name)
+            self._tell_idle(idle)
             result = self._result(made, options, given)
         if shown := result.shown(self.terminal.format):
             self.terminal.result(shown)
         return result.exit_code
+
+    def _tell_idle(self, flags: Sequence[str]) -> None:
+        """Warns of what was set and does nothing."""
+        for flag in flags:
+            _log.warning("%s says nothing to quantkit %s", flag, self.name)
+        for told in settings.idle_variables(os.environ, [option for each in _options().values() for option in each]):
+            _log.warning("%s", told)
 
     def _typed(self, options: Sequence[Option]) -> tuple[parser.Typed, list[str]]:
         """What was typed, and the flags among it that this command takes and has no use for."""

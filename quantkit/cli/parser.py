@@ -16,6 +16,7 @@ Typed = dict[str, tuple[str, ...]]
 """Option name → the texts typed for it."""
 
 SET = "set"
+_SEVERAL = ",..."
 _NEVER_SET = frozenset({SET, "config", "show_config"})
 
 # Flags that other tools have, and that are missing here for a reason.
@@ -163,7 +164,8 @@ def _refuse_repetition(option: Option, texts: tuple[str, ...]) -> None:
     """A value that another one silently replaces is a mistake that nobody sees."""
     if option.kind in ("value", "switch") and len(set(texts)) > 1:
         title = f"{option.flag} is given twice, as {texts[0]!r} and as {texts[1]!r}"
-        raise UsageError("QK1075", title, hints=["keep one"])
+        both = [f"or both in one: {option.flag} {texts[0]},{texts[1]}"] if option.metavar.endswith(_SEVERAL) else []
+        raise UsageError("QK1075", title, hints=["keep one", *both])
 
 
 def _unknown_flag(word: str, options: Sequence[Option], prog: str, homes: Mapping[str, str]) -> UsageError:

@@ -9,6 +9,7 @@ from typing import Any
 from quantkit.cli.options.fields import Option
 from quantkit.cli.options.values import BadValueError
 from quantkit.cli.parser import Typed
+from quantkit.core import plugins
 from quantkit.core.errors import UsageError
 
 
@@ -36,6 +37,10 @@ Resolved = dict[str, Given]
 COMMAND_LINE = "command line"
 DEFAULT = "default"
 PRESET = "preset "
+
+_PREFIX = "QUANTKIT_"
+# Those of the tests and benchmarks.
+_OTHERWISE = frozenset({"QUANTKIT_KERNEL_TIMES", "QUANTKIT_MATERIAL"})
 
 
 def resolved(
@@ -67,6 +72,29 @@ def _first(option: Option, typed: Typed, environment: Mapping[str, str], file: M
     if option.name in file:
         return file[option.name]
     return Given((option.default,) if option.default else (), DEFAULT)
+
+
+def idle_variables(environment: Mapping[str, str], options: Collection[Option]) -> list[str]:
+    """A sentence for each variable that looks like an option's and is none, with the nearest that is one.
+
+    Args:
+        environment: the process's.
+        options: those of every command, as a variable may be meant for another one than runs.
+    """
+    read = {option.variable for option in options if not option.typed_only}
+    typed = {option.variable: option.flag for option in options}
+    # An empty one is unset.
+    unread = {name for name, text in environment.items() if name.startswith(_PREFIX) and text} - read - _OTHERWISE
+    return [f"{name} says nothing: {_unread(name, typed.get(name), read)}" for name in sorted(unread)]
+
+
+def _unread(name: str, flag: str | None, read: Collection[str]) -> str:
+    if flag is not None:
+        return f"{flag} is taken from the command line alone"
+    # All begin alike, which would make any two of them look near.
+    near = plugins.did_you_mean(name.removeprefix(_PREFIX), sorted(other.removeprefix(_PREFIX) for other in read))
+    hint = near[0].replace("'", f"'{_PREFIX}", 1) if near else "quantkit COMMAND --show-config lists the options"
+    return f"it is no option's variable; {hint}"
 
 
 def _split(option: Option, text: str) -> tuple[str, ...]:

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from quantkit.cli.main import main
+from tests.command_line import Ran, ran
 from tests.onnx_models import random, saved, written
 from tests.pictures import write_image
 
 CLASSES, EACH = 3, 4
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command line ended, and what it said on each stream."""
-
-    exit_code: int
-    output: str
-    notes: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """Standard output as the one JSON document that it is."""
-        document: dict[str, Any] = json.loads(self.output)
-        return document
-
-
-def ended(line: str) -> Ended:
+def ended(line: str) -> Ran:
     """A command line without its program, run in this process and in the current folder."""
-    output, notes = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(notes):
-        exit_code = main(line.split())
-    assert "Traceback" not in notes.getvalue(), notes.getvalue()
-    return Ended(exit_code, output.getvalue(), notes.getvalue())
+    return ran(*line.split())
 
 
 @pytest.fixture(scope="session")

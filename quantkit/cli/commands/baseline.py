@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from quantkit.cli.columns import aligned
 from quantkit.cli.command import Command, Result
 from quantkit.cli.options import values
 from quantkit.cli.options.common import Common
 from quantkit.cli.options.fields import Group, Option, a_file
 from quantkit.cli.options.gate import GateOptions
-from quantkit.cli.outputs import file_for_writing
+from quantkit.cli.options.outputs import refuse_other_name
+from quantkit.cli.process.outputs import file_for_writing
 from quantkit.cli.process.terminal import Terminal
+from quantkit.cli.results.columns import aligned
 from quantkit.core.errors import ArtifactError, UsageError
 from quantkit.core.text import printable
 
@@ -43,7 +44,7 @@ class BaselineCommand:
         str | None,
         Option(
             "show: list what the file holds; update: take RUN's models over; verify: read everything, check hashes "
-            "and, with RUN, data set and models",
+            "and figures against outcomes and, with RUN, data set and models",
             parse=values.one_of("show", "update", "verify"),
             metavar="show|update|verify",
             positional=True,
@@ -78,6 +79,7 @@ class BaselineCommand:
         from quantkit.gate.updating import Change, updated
 
         path = self._required_run()
+        refuse_other_name("--baseline", self.baseline, "JSON", ".json")
         before = baseline_file.load(self.baseline) if self.baseline.exists() else None
         rules = self.gate.rules
         if before is not None:
@@ -107,18 +109,16 @@ class BaselineCommand:
 
     def _verified(self, found: Baseline) -> Result:
         from quantkit.core import run
-        from quantkit.gate.baseline import dataset, target
+        from quantkit.gate.baseline import target
+        from quantkit.gate.consistency import refuse_other_data
 
         lines = [f"{printable(str(self.baseline))} is whole: {len(found.records)} checks"]
         if self.run_file is not None:
             comparison = run.load(self.run_file)
-            if dataset(comparison).manifest != found.dataset.manifest:
-                raise ArtifactError(
-                    "QK6012",
-                    "the baseline is of another data set",
-                    where=str(self.run_file),
-                    hints=["give a run on the same samples, or quantkit baseline update --new-dataset"],
-                )
+            try:
+                refuse_other_data(found, comparison)
+            except ArtifactError as refusal:
+                raise refusal.located(str(self.run_file)) from refusal.__cause__
             starts = {f"{outcome.subject.name}/{target(outcome)}/" for outcome in comparison.candidates}
             lacking = sorted(start for start in starts if not any(key.startswith(start) for key in found.records))
             lines.append("and of the data set of the run")

@@ -13,9 +13,8 @@ from quantkit.cli.options.common import Common
 from quantkit.cli.options.fields import Group, Option, a_file
 from quantkit.cli.process.terminal import Terminal
 from quantkit.cli.settings import COMMAND_LINE, Given
+from quantkit.cli.work.cache.options import ConversionOptions
 from quantkit.core.errors import UsageError
-
-FORMS = ("cache", "ranges", "calibration", "onnx")
 
 # Action → the options that mean something to it, besides those that every command has.
 _ACTIONS = {
@@ -23,44 +22,21 @@ _ACTIONS = {
     "lint": ("model", "preprocess"),
     "diff": ("other",),
     "convert": ("other", "model", "to", "trt_version", "trust_cache", "force"),
+    "merge": ("other", "output", "force"),
 }
 
-
-@dataclass(frozen=True, slots=True)
-class ConversionOptions:
-    """What is written, and on whose word."""
-
-    to: Annotated[
-        str | None,
-        Option(
-            "the form to write, where the name of OTHER does not tell: .cache, .json for ranges, .qcal.json, .onnx",
-            parse=values.one_of(*FORMS),
-            metavar="|".join(FORMS),
-        ),
-    ] = None
-    trt_version: Annotated[
-        str | None,
-        Option(
-            "the TensorRT that is to read the cache: 8 and 9 read each other's, 10 looks for its own "
-            "(default: that of FILE, or 8.5.3)",
-            metavar="X.Y.Z",
-        ),
-    ] = None
-    trust_cache: Annotated[
-        bool,
-        Option("use a cache for --model although nothing shows that it belongs to it", kind="switch", typed_only=True),
-    ] = False
-    force: Annotated[bool, Option("replace the output", kind="switch")] = False
+_OTHERS = {"diff": "the file to compare with", "convert": "the file to write", "merge": "the cache to merge it with"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Look at TensorRT calibration caches, check and compare them, and turn them into other forms and back.
+    """Look at TensorRT calibration caches, check, compare and merge them, and turn them into other forms and back.
 
     FILE and OTHER may each be a cache, ranges (.json), a calibration (.qcal.json) or a Q/DQ model (.onnx), so that
     diff also compares TensorRT's own scales with those of quantkit. Converting a cache to .onnx is the way to TensorRT
     11, which reads no caches; it needs --model, and so does whatever else has to say which model it belongs to. A
-    cache without its .json file may be of any model and is used for one only with --trust-cache.
+    cache without its .json file may be of any model and is used for one only with --trust-cache. Two caches are merged
+    if one calibrator takes both and no tensor has two scales.
     """
 
     EXAMPLES: ClassVar[tuple[str, ...]] = (
@@ -69,6 +45,7 @@ class Cache:
         "diff net.cache out/entropy.qcal.json",
         "convert net.cache net.int8.onnx --model net.onnx --trust-cache",
         "convert out/entropy.qcal.json net.cache --model net.onnx --trt-version 10.3.0",
+        "merge backbone.cache head.cache -o net.cache",
     )
 
     action: Annotated[
@@ -76,7 +53,8 @@ class Cache:
         Option(
             "inspect: show every scale, and where they come from; lint: tell what TensorRT would not, such as tensors "
             "that quietly stay in FP16 or FP32, and end with exit code 3 if there is a problem; diff: compare FILE "
-            "with OTHER, tensor by tensor; convert: write FILE in the form of OTHER",
+            "with OTHER, tensor by tensor; convert: write FILE in the form of OTHER; merge: write "
+            "the scales of both to --output",
             parse=values.one_of(*_ACTIONS),
             metavar="ACTION",
             positional=True,
@@ -86,7 +64,10 @@ class Cache:
     ] = None
     file: Annotated[Path | None, a_file("what is read", "FILE", positional=True, required=True)] = None
     other: Annotated[
-        Path | None, a_file("diff: what it is compared with; convert: what is written", "OTHER", positional=True)
+        Path | None,
+        a_file(
+            "diff: what it is compared with; convert: what is written; merge: the other cache", "OTHER", positional=True
+        ),
     ] = None
     model: Annotated[Path | None, a_file("lint, convert: the FP32 model that the scales are for", "MODEL")] = None
     preprocess: Annotated[
@@ -97,6 +78,10 @@ class Cache:
             is_path=values.toml_file,
         ),
     ] = None
+    output: Annotated[Path | None, a_file("merge: the cache to write", "FILE", short="-o")] = None
+    force: Annotated[bool, Option("convert, merge: replace the output where it is there already", kind="switch")] = (
+        False
+    )
     conversion: Annotated[ConversionOptions, Group("convert")] = field(default_factory=ConversionOptions)
     common: Annotated[Common, Group("common options")] = field(default_factory=Common)
     given: Mapping[str, Given] = field(default_factory=dict, repr=False)
@@ -106,10 +91,14 @@ class Cache:
         self._refuse_misplaced()
         file = cast(Path, self.file)
         if self.action == "convert":
-            from quantkit.cli.cache import conversion
+            from quantkit.cli.work.cache import conversion
 
-            return conversion.converted(file, cast(Path, self.other), self.model, self.conversion)
-        from quantkit.cli.cache import lint, views
+            return conversion.converted(file, cast(Path, self.other), self.model, self.conversion, force=self.force)
+        if self.action == "merge":
+            from quantkit.cli.work.cache import merging
+
+            return merging.merged(file, cast(Path, self.other), cast(Path, self.output), force=self.force)
+        from quantkit.cli.work.cache import lint, views
 
         if self.action == "lint":
             return lint.linted(file, self.model, self.preprocess)
@@ -126,9 +115,13 @@ class Cache:
                 title = f"{flag} says nothing to cache {action}"
                 raise UsageError("QK1087", title, hints=[f"leave it out, or: quantkit cache {at_home}"])
         if self.other is None and "other" in _ACTIONS[action]:
-            purpose = "the file to compare with" if action == "diff" else "the file to write"
-            hints = [f"usage: quantkit cache {action} FILE OTHER"]
-            raise UsageError("QK1077", "OTHER is missing", cause=f"OTHER: {purpose}", hints=hints)
+            raise UsageError("QK1077", "OTHER is missing", cause=f"OTHER: {_OTHERS[action]}", hints=[_usage(action)])
+        if self.output is None and "output" in _ACTIONS[action]:
+            raise UsageError("QK1077", "--output is missing", cause="it is the cache to write", hints=[_usage(action)])
+
+
+def _usage(action: str) -> str:
+    return f"usage: quantkit cache {action} FILE OTHER{' -o CACHE' if action == 'merge' else ''}"
 
 
 plugin: type[Command] = Cache

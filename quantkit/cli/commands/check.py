@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, cast
@@ -9,9 +10,9 @@ from typing import Annotated, ClassVar, cast
 from quantkit.cli.command import Command, Result
 from quantkit.cli.options import values
 from quantkit.cli.options.common import Common
-from quantkit.cli.options.fields import Group, Option, a_file
-from quantkit.cli.options.gate import GateOptions
-from quantkit.cli.options.reports import Reports
+from quantkit.cli.options.fields import Group, Option
+from quantkit.cli.options.gate import BASELINE, GateOptions
+from quantkit.cli.options.reports import RUN, Reports
 from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import ExitCode, QuantkitError
 
@@ -35,10 +36,8 @@ class Check:
         "run.json --require proven --min-int8-share 90% --max-latency-regression p50:5%",
     )
 
-    run_file: Annotated[Path | None, a_file("the run.json of a comparison", "RUN", positional=True, required=True)] = (
-        None
-    )
-    baseline: Annotated[Path | None, a_file("what INT8 was before: quantkit.baseline.json", "FILE")] = None
+    run_file: Annotated[Path | None, RUN] = None
+    baseline: Annotated[Path | None, BASELINE] = None
     allow_cross_env: Annotated[
         bool, Option("let a baseline from another machine or runtime count in full", kind="switch")
     ] = False
@@ -77,7 +76,7 @@ class Check:
         return replace(result, exit_code=ExitCode.OK, document={**result.document, "exit_code": 0})
 
     def _judged(self, terminal: Terminal) -> Result:
-        from quantkit.cli.reporting import Judged
+        from quantkit.cli.results.judged import Judged
         from quantkit.core import plugins, run
         from quantkit.gate import baseline_file, document
         from quantkit.gate.judging import exit_code, judge
@@ -90,7 +89,8 @@ class Check:
         inputs = [path, *([self.baseline] if self.baseline else [])]
         written = Judged(path, judgement).written(self.reports, inputs)
         table = plugins.load("quantkit.gate.renderers", "table")
-        text = table(**terminal.table_options, figures=self.common.verbose > 0).render(judgement)
+        shown = {**terminal.table_options, "figures": self.common.verbose > 0, "run": shlex.quote(str(path))}
+        text = table(**shown).render(judgement)
         strict = "inconclusive" if self.require == "proven" and self.fail_on == "regression" else self.fail_on
         code = exit_code(judgement, strict)
         facts = {"command": "check", "exit_code": int(code), **document.written(judgement)}

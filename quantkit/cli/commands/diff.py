@@ -37,7 +37,7 @@ class Diff:
 
     def run(self, _terminal: Terminal) -> Result:
         """Reads both and lists the differences; finding some is no failure."""
-        from quantkit.cli.differences import files
+        from quantkit.cli.work.differences import files
 
         return files.between(cast(Path, self.before), cast(Path, self.after), markdown=self.md)
 

@@ -26,7 +26,7 @@ class Doctor:
 
     def run(self, terminal: Terminal) -> Result:
         """Looks at everything; changes nothing."""
-        from quantkit.cli.examination import examined
+        from quantkit.cli.work.examination import examined
 
         findings = examined()
         sound = not any(finding.status == "problem" for finding in findings)

@@ -45,7 +45,7 @@ class Inspect:
 
     def run(self, terminal: Terminal) -> Result:
         """Reads the file as what it is."""
-        from quantkit.cli import inspection
+        from quantkit.cli.work import inspection
 
         return inspection.of(cast(Path, self.file), self.quantization, terminal, verbose=self.common.verbose > 0)
 

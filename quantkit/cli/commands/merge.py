@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar
 
 from quantkit.cli.command import Command, Result
 from quantkit.cli.options.common import Common
-from quantkit.cli.options.fields import Group, Option, a_file
-from quantkit.cli.outputs import file_for_writing
+from quantkit.cli.options.fields import FORCE, Group, a_file, an_output
+from quantkit.cli.process.outputs import file_for_writing
 from quantkit.cli.process.terminal import Terminal
 from quantkit.core.text import printable
 
@@ -32,11 +32,10 @@ class Merge:
         tuple[Path, ...],
         a_file("statistics files", "PART", kind="many", positional=True, required=True),
     ] = ()
-    output: Annotated[
-        Path,
-        a_file("the file to write", "FILE", short="-o"),
-    ] = Path("statistics.safetensors")
-    force: Annotated[bool, Option("replace the output", kind="switch")] = False
+    output: Annotated[Path, an_output("the file to write", "a file of statistics", ".safetensors", short="-o")] = Path(
+        "statistics.safetensors"
+    )
+    force: Annotated[bool, FORCE] = False
     common: Annotated[Common, Group("common options")] = field(default_factory=Common)
 
     def run(self, _terminal: Terminal) -> Result:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 from quantkit.cli.command import Command, Result
 from quantkit.cli.options import values
 from quantkit.cli.options.common import Common
-from quantkit.cli.options.fields import DRY_RUN, Group, Option, a_file
-from quantkit.cli.options.model import QuantizationOptions
-from quantkit.cli.outputs import file_for_writing, size_text
+from quantkit.cli.options.fields import DRY_RUN, FORCE, Group, Option, a_file, an_output
+from quantkit.cli.options.model import FLOAT_MODEL, QuantizationOptions
+from quantkit.cli.process.outputs import file_for_writing, size_text
 from quantkit.cli.process.terminal import Terminal
 from quantkit.core.text import printable
 
@@ -35,17 +35,14 @@ class Quantize:
         "model.onnx --calib mse.qcal.json --target tensorrt --rest fp16",
     )
 
-    model: Annotated[
-        Path | None,
-        a_file("the FP32 model, an ONNX file", "MODEL", positional=True, required=True),
-    ] = None
+    model: Annotated[Path | None, FLOAT_MODEL] = None
     calib: Annotated[
         Path | None,
         a_file("the ranges, a .qcal.json file", "FILE", required=True),
     ] = None
     output: Annotated[
         Path | None,
-        a_file("the ONNX file to write (default: the model's name with .int8.onnx)", "FILE", short="-o"),
+        an_output("the ONNX file to write (default: the model's name with .int8.onnx)", "a model", ".onnx", short="-o"),
     ] = None
     rest: Annotated[
         str,
@@ -55,7 +52,7 @@ class Quantize:
             metavar="fp32|fp16",
         ),
     ] = "fp32"
-    force: Annotated[bool, Option("replace the output", kind="switch")] = False
+    force: Annotated[bool, FORCE] = False
     dry_run: Annotated[bool, DRY_RUN] = False
     quantization: Annotated[QuantizationOptions, Group("quantization")] = field(default_factory=QuantizationOptions)
     common: Annotated[Common, Group("common options")] = field(default_factory=Common)

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 from quantkit.cli.command import Command, Result
 from quantkit.cli.options import values
 from quantkit.cli.options.common import Common
-from quantkit.cli.options.fields import Group, Option, a_file
-from quantkit.cli.options.gate import GateOptions
-from quantkit.cli.options.reports import EvidenceOptions, Reports
-from quantkit.cli.outputs import file_for_writing
+from quantkit.cli.options.fields import FORCE, Group, Option, a_file
+from quantkit.cli.options.gate import BASELINE, GateOptions
+from quantkit.cli.options.outputs import refuse_other_name
+from quantkit.cli.options.reports import RUN, EvidenceOptions, Reports
+from quantkit.cli.process.outputs import file_for_writing
 from quantkit.cli.process.terminal import Terminal
 from quantkit.core.errors import UsageError
 from quantkit.core.text import printable
 
 if TYPE_CHECKING:
-    from quantkit.cli.reporting import Judged
+    from quantkit.cli.results.judged import Judged
 
 _FORMS = {
     ".txt": "table",
@@ -29,6 +30,8 @@ _FORMS = {
     ".json": "json",
     ".sarif": "sarif",
 }
+
+_WORDS = {"table": "a table", "markdown": "Markdown", "html": "HTML", "json": "JSON", "sarif": "SARIF"}
 
 # Forms that hold the figures alone; all others begin with the verdict.
 _UNJUDGED = ("table", "json")
@@ -54,10 +57,7 @@ class Report:
         "run.json --to markdown -o report.md",
     )
 
-    run_file: Annotated[
-        Path | None,
-        a_file("the run.json of a comparison", "RUN", positional=True, required=True),
-    ] = None
+    run_file: Annotated[Path | None, RUN] = None
     to: Annotated[
         str | None,
         Option(
@@ -70,8 +70,8 @@ class Report:
         Path | None,
         a_file("the file to write (default: standard output)", "FILE", short="-o"),
     ] = None
-    force: Annotated[bool, Option("replace the output", kind="switch")] = False
-    baseline: Annotated[Path | None, a_file("what INT8 was before: quantkit.baseline.json", "FILE")] = None
+    force: Annotated[bool, FORCE] = False
+    baseline: Annotated[Path | None, BASELINE] = None
     reports: Annotated[Reports, Group("reports, several at once; files that are there are replaced")] = field(
         default_factory=Reports
     )
@@ -110,12 +110,15 @@ class Report:
         if limited and not self.reports.asked and self._form in _UNJUDGED:
             title = f"limits say nothing to the form {self._form}, which holds the figures alone"
             raise UsageError("QK1087", title, hints=["quantkit check shows the verdict", "or add --md FILE"])
+        if self.to is not None and self.output is not None:
+            ends = [end for end, form in _FORMS.items() if form == self.to]
+            refuse_other_name("--output", self.output, _WORDS[self.to], *ends, *[".json"] * (self.to == "sarif"))
         if self.shown.no_thumbnails and self.shown.data is not None:
             title = "--data is read for pictures, and --no-thumbnails wants none"
             raise UsageError("QK1087", title, hints=["leave one of them out"])
 
     def _judged(self) -> Judged:
-        from quantkit.cli.reporting import Judged
+        from quantkit.cli.results.judged import Judged
         from quantkit.core import run
         from quantkit.core.verdict import Judgement
         from quantkit.gate import baseline_file

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from quantkit.cli.options import values
-from quantkit.cli.options.fields import Option, a_file
+from quantkit.cli.options.fields import Option, a_file, an_output
 
 _FORMATS = ("human", "json", "quiet")
 _PROGRESS = ("auto", "bar", "log", "none")
@@ -61,7 +61,7 @@ class Common:
     ] = 0
     log_file: Annotated[
         Path | None,
-        a_file("append every message, with its time, to FILE", "FILE"),
+        an_output("append every message, with its time, to FILE", "a log", ".log"),
     ] = None
     progress: Annotated[
         str,

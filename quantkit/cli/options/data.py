@@ -20,7 +20,8 @@ class DataOptions:
     preprocess: Annotated[
         str | None,
         Option(
-            "images: imagenet, tensorflow, caffe, none, or a TOML file",
+            "what is done to images, which need it said: imagenet, tensorflow, caffe, none, or a TOML file; compare "
+            "takes it from INT8 models that tell",
             metavar="PRESET|FILE",
             is_path=values.toml_file,
         ),
@@ -36,7 +37,7 @@ class DataOptions:
     ] = None
     labels: Annotated[
         Path | None,
-        a_file("CSV file with columns file and label, instead of class folders", "FILE"),
+        a_file("CSV file with columns file and label (default: class folders, where there are any)", "FILE"),
     ] = None
     label_pattern: Annotated[
         str | None,
@@ -69,7 +70,9 @@ class DataOptions:
             metavar="fail|skip",
         ),
     ] = "fail"
-    max_bad_samples: Annotated[float, Option("share that may be skipped", parse=values.share, metavar="SHARE")] = 0.01
+    max_bad_samples: Annotated[
+        float, Option("share that --on-bad-sample skip may leave out", parse=values.share, metavar="SHARE")
+    ] = 0.01
     max_image_pixels: Annotated[
         int, Option("refuse larger images before decoding them", parse=values.at_least(1), metavar="N")
     ] = 50_000_000
@@ -95,7 +98,7 @@ class SelectionOptions:
     max_samples: Annotated[
         int | None,
         Option(
-            "use at most N samples, chosen by --seed",
+            "use at most N samples, chosen by --seed (default: all; of sensitivity: 64)",
             parse=values.at_least(1),
             metavar="N",
             presets={"fast": "128"},

@@ -7,24 +7,37 @@ from pathlib import Path
 from typing import Annotated
 
 from quantkit.cli.options import values
-from quantkit.cli.options.fields import Option, a_file
+from quantkit.cli.options.fields import Option, an_output
 
 # Those of quantkit.backends.tensorrt.calibrators, which nothing can import where TensorRT is missing.
 ALGORITHMS = ("max", "entropy", "entropy-1", "percentile")
+
+
+# As quantkit.pipeline.injection.Injection has them.
+INJECTIONS = ("cache", "ranges")
+
+WORKSPACE = Option(
+    "GPU memory that a layer may use while it runs (default: all)", parse=values.at_least(1), metavar="MIB"
+)
+TIMING_RUNS = Option(
+    "how often a build times each kernel: more take longer, and find the fastest more surely",
+    parse=values.at_least(1),
+    metavar="N",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildingOptions:
     """What every build may be told."""
 
-    workspace: Annotated[
-        int | None,
-        Option("GPU memory that a layer may use while it runs", parse=values.at_least(1), metavar="MIB"),
-    ] = None
+    workspace: Annotated[int | None, WORKSPACE] = None
     timing_cache: Annotated[
         Path | None,
-        a_file("kernel times, read and written: later builds are much faster", "FILE"),
+        an_output(
+            "kernel times, read and written: later builds are much faster (default: none)", "kernel times", ".cache"
+        ),
     ] = None
+    timing_runs: Annotated[int, TIMING_RUNS] = 1
 
 
 TRUST_ENGINE = Option(
@@ -73,14 +86,24 @@ class EngineOptions:
             metavar="NAME,...",
         ),
     ] = ()
-    workspace: Annotated[
-        int | None,
-        Option("GPU memory that a layer may use while it runs", parse=values.at_least(1), metavar="MIB"),
+    inject: Annotated[
+        str | None,
+        Option(
+            "compare as well what TensorRT (up to version 10) makes of the plain model with the ranges of each rule, "
+            "choosing itself what runs in INT8; it gets them as a calibration cache, or as dynamic ranges",
+            parse=values.one_of(*INJECTIONS),
+            metavar="[cache|ranges]",
+            implied="cache",
+        ),
     ] = None
+    workspace: Annotated[int | None, WORKSPACE] = None
     timing_cache: Annotated[
         Path | None,
-        a_file("kernel times, read and written (default: timing.cache in the output folder)", "FILE"),
+        an_output(
+            "kernel times, read and written (default: timing.cache in the output folder)", "kernel times", ".cache"
+        ),
     ] = None
+    timing_runs: Annotated[int, TIMING_RUNS] = 1
 
     @property
     def are_built(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from quantkit.cli.options.outputs import named
 from quantkit.cli.options.values import BadValueError, anything, path, yes_or_no
 
 Record = TypeVar("Record")
@@ -125,6 +126,21 @@ def a_file(
         is_path=anything,
     )
 
+
+def an_output(help: str, what: str, *ends: str, short: str = "") -> Option:
+    """An option that names a file to be written, which is `what`; a name that says another kind is refused.
+
+    Args:
+        help: as for `a_file`. short: likewise.
+        what: is written, such as ``"JSON"``.
+        ends: the endings that such a name may have, the usual one first.
+    """
+    return replace(a_file(help, "FILE", short=short), parse=named(what, *ends))
+
+
+OUTPUT = an_output("the JSON file to write", "JSON", ".json", short="-o")
+
+FORCE = Option("replace the output where it is there already", kind="switch")
 
 DRY_RUN = Option("check everything, say what would be done, and stop", kind="switch", typed_only=True)
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from quantkit.cli.options import values
-from quantkit.cli.options.fields import Option
+from quantkit.cli.options.fields import Option, a_file
 from quantkit.cli.options.values import BadValueError
 from quantkit.core.tolerance import PRESETS, Drop, Tolerance
 from quantkit.gate.rules import Rules
 
 Value = TypeVar("Value")
+
+BASELINE = a_file("what INT8 was before, such as quantkit.baseline.json (default: none; FP32 alone counts)", "FILE")
 
 
 def drop(text: str) -> Drop:
@@ -145,7 +147,10 @@ class GateOptions:
     ] = 0.05
     cluster: Annotated[
         str | None,
-        Option("draw samples in groups that belong together: by label, by folder, or by a column", metavar="COLUMN"),
+        Option(
+            "draw samples in groups that belong together: by label, by folder, or by a column (default: one by one)",
+            metavar="COLUMN",
+        ),
     ] = None
     model: Annotated[
         tuple[str, ...] | None,

@@ -58,6 +58,7 @@ METRIC = Option(
     relocate=located,
 )
 
+NO_LATENCY = Option("leave the measurement of latency out", kind="switch")
 
 SELF_CHECK = Option(
     "run every model twice: what it answers differently by itself is the noise floor, which the gate puts on top of "

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from quantkit.cli.options import values
-from quantkit.cli.options.fields import Option
+from quantkit.cli.options.fields import Option, a_file
 from quantkit.cli.options.machine import CUSTOM_OPS
 
 if TYPE_CHECKING:
     from quantkit.graph.exclusion import Exclusion
     from quantkit.graph.model import Model
+
+
+FLOAT_MODEL = a_file("the FP32 model, an ONNX file", "MODEL", positional=True, required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class ModelOptions:
         ),
     ] = "ort-cpu"
     exclude_nodes: Annotated[
-        tuple[str, ...], Option("leave nodes with these names in FP32", kind="many", metavar="GLOB")
+        tuple[str, ...], Option("leave nodes whose names match in FP32, such as '/head/*'", kind="many", metavar="GLOB")
     ] = ()
     exclude_ops: Annotated[
         tuple[str, ...],
@@ -36,7 +39,7 @@ class ModelOptions:
     ] = ()
     exclude_tensors: Annotated[
         tuple[str, ...],
-        Option("leave whatever reads or makes these tensors in FP32", kind="many", metavar="GLOB"),
+        Option("leave whatever reads or makes tensors whose names match in FP32", kind="many", metavar="GLOB"),
     ] = ()
     shapes: Annotated[
         dict[str, tuple[int, ...]] | None,

@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
-from quantkit.cli.options.fields import Option, a_file
+from quantkit.cli.options.fields import Option, a_file, an_output
+
+RUN = a_file("the run.json of a comparison", "RUN", positional=True, required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +19,29 @@ class Reports:
     GITHUB_STEP_SUMMARY names is added to, as other steps write there as well.
     """
 
-    html: Annotated[Path | None, a_file("write one page with plots, which opens offline", "FILE")] = None
+    html: Annotated[
+        Path | None, an_output("write one page with plots, which opens offline", "HTML", ".html", ".htm")
+    ] = None
     md: Annotated[
-        Path | None, a_file("write Markdown; added to the end of $GITHUB_STEP_SUMMARY, where that is the file", "FILE")
+        Path | None,
+        an_output(
+            "write Markdown; added to the end of $GITHUB_STEP_SUMMARY, where that is the file",
+            "Markdown",
+            ".md",
+            ".markdown",
+        ),
     ] = None
-    junit: Annotated[Path | None, a_file("write JUnit XML, a testcase for each check", "FILE")] = None
+    junit: Annotated[Path | None, an_output("write JUnit XML, a testcase for each check", "XML", ".xml")] = None
     sarif: Annotated[
-        Path | None, a_file("write SARIF 2.1.0, a finding for each node that is not in INT8 and the like", "FILE")
+        Path | None,
+        an_output(
+            "write SARIF 2.1.0, a finding for each node that is not in INT8 and the like", "SARIF", ".sarif", ".json"
+        ),
     ] = None
-    openmetrics: Annotated[Path | None, a_file("write OpenMetrics text", "FILE")] = None
-    annotations: Annotated[Path | None, a_file("write GitHub annotations, to be printed in the job", "FILE")] = None
+    openmetrics: Annotated[Path | None, an_output("write OpenMetrics text", "OpenMetrics", ".txt")] = None
+    annotations: Annotated[
+        Path | None, an_output("write GitHub annotations, to be printed in the job", "a text", ".txt")
+    ] = None
 
     @property
     def asked(self) -> dict[str, Path]:

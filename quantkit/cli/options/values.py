@@ -232,7 +232,12 @@ def shapes(text: str) -> dict[str, tuple[int, ...]]:
     >>> shapes("x:1x3x224x224,state:0:2x1x128")
     {'x': (1, 3, 224, 224), 'state:0': (2, 1, 128)}
     """
-    return dict(_shape(part.strip()) for part in text.split(","))
+    found: dict[str, tuple[int, ...]] = {}
+    for name, shape in (_shape(part.strip()) for part in text.split(",")):
+        if name in found:
+            raise BadValueError(f"names {name!r} twice", "give each input one shape")
+        found[name] = shape
+    return found
 
 
 def _shape(part: str) -> tuple[str, tuple[int, ...]]:

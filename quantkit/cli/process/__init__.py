@@ -1,1 +1,1 @@
-"""The process around a command: streams, progress, logs, locks, signals, memory."""
+"""The process around a command: streams, progress, logs, locks, files to write, signals, memory, and how it ends."""

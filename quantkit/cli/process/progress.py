@@ -28,22 +28,23 @@ class _Log:
         self._what = what
         self._note = note
         self._clock = clock
-        self._start = self._last = clock()
+        self._start = self._began = self._last = clock()
         self._first: int | None = None
         self._done = 0
 
     def advance(self, done: int, total: int | None) -> None:
         """Notes where the pass stands, when it is time for a line."""
-        fresh = self.reached(done)
         now = self._clock()
+        fresh = self.reached(done, now)
         if now - self._last >= INTERVAL:
             self._last = now
-            self._note(f"{self._what}: {_standing(done, total, fresh, now - self._start)}")
+            self._note(f"{self._what}: {_standing(done, total, fresh, now - self._began)}")
 
-    def reached(self, done: int) -> int:
+    def reached(self, done: int, now: float) -> int:
         """Remembers where the pass stands; returns how many samples were done since the first call."""
-        # A resumed pass starts in the middle; what was done before it says nothing about its speed.
-        self._first = done if self._first is None else self._first
+        if self._first is None:
+            # A resumed pass starts in the middle, and any after an engine was built: neither says how fast it is.
+            self._first, self._began, self._last = done, now, now
         self._done = done
         return done - self._first
 
@@ -60,6 +61,19 @@ def _standing(done: int, total: int | None, fresh: int, elapsed: float) -> str:
         return f"{done} samples, {rate:.1f}/s"
     left = f", {duration((total - done) / rate)} left" if rate > 0 else ""
     return f"{done}/{total} samples ({done / max(total, 1):.0%}), {rate:.1f}/s{left}"
+
+
+def sparse(note: Note, clock: Callable[[], float] = time.monotonic) -> Note:
+    """Passes a text on every `INTERVAL` seconds, and drops those in between: what a build says of itself is a flood."""
+    last = clock()
+
+    def told(text: str) -> None:
+        nonlocal last
+        if clock() - last >= INTERVAL:
+            last = clock()
+            note(text)
+
+    return told
 
 
 def duration(seconds: float) -> str:
@@ -94,7 +108,7 @@ def bar(what: str, note: Note, clock: Callable[[], float] = time.monotonic) -> I
         task = shown.add_task(what, total=None, rate="")
 
         def advance(done: int, total: int | None) -> None:
-            log.reached(done)
+            log.reached(done, clock())
             speed = shown.tasks[0].speed
             shown.update(task, completed=done, total=total, rate=f"{speed:.0f}/s" if speed else "")
 

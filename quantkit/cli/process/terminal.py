@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from quantkit.cli.process.progress import Progress, bar, lines
+from quantkit.cli.process.progress import Note, Progress, bar, lines, sparse
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class Terminal:
         color: ``"auto"``, ``"always"`` or ``"never"``.
         debug: tracebacks are wanted.
         prog: how this command was started, such as ``quantkit calibrate``, for commands that can be pasted.
+        command_line: the whole of it with its words, quoted for a shell, as the record of a run keeps it.
         variables: the environment; what stands in it is part of the behaviour.
         landed: told, beside whoever looks at the screen, how many samples of a pass are done.
         rested: told that a pass is over.
@@ -33,6 +34,7 @@ class Terminal:
     color: str = "auto"
     debug: bool = False
     prog: str = "quantkit"
+    command_line: str = ""
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
     landed: Callable[[int], None] | None = None
     rested: Callable[[], None] | None = None
@@ -88,6 +90,11 @@ class Terminal:
                     show(done, total)
 
             yield advance
+
+    @property
+    def telling(self) -> Note | None:
+        """Notes now and then what a long step is doing; ``None`` where no progress is wanted."""
+        return None if self.progress_kind == "none" else sparse(self.note)
 
     @property
     def progress_kind(self) -> str:

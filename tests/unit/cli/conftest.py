@@ -3,65 +3,22 @@
 from __future__ import annotations
 
 import importlib.abc
-import io
-import json
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import quantkit
-from quantkit.cli.main import main
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command line ended and what it said."""
-
-    exit_code: int
-    output: str
-    notes: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """Standard output as the one JSON document that it is."""
-        document: dict[str, Any] = json.loads(self.output)
-        return document
-
-
-def ran(*words: str | Path) -> Ran:
-    """A command line, run in this process."""
-    output, notes = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(notes):
-        exit_code = main([str(word) for word in words])
-    return Ran(exit_code, output.getvalue(), notes.getvalue())
-
+from tests.command_line import Ran, ran
 
 Command = Callable[..., Ran]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Runs command lines in a folder of their own; they must not show a traceback."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str | Path) -> Ran:
-        result = ran(*words)
-        assert "Traceback" not in result.notes
-        return result
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def job(digits: Path) -> list[str]:
-    """Calibrating the digits on 64 samples."""
-    data, recipe = str(digits / "calib"), str(digits / "preprocess.toml")
-    return ["calibrate", str(digits / "model.onnx"), "--data", data, "--preprocess", recipe, "--max-samples", "64"]
+def command(own_folder: Path) -> Command:
+    """Runs command lines in a folder of their own."""
+    return ran
 
 
 @pytest.fixture(scope="session")

@@ -63,9 +63,7 @@ WRONG_USAGE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.mark.parametrize("case", WRONG_USAGE, ids=lambda case: case.words or "nothing")
@@ -165,7 +163,7 @@ def test_messages_are_kept_in_a_file_when_asked_for(tmp_path: Path) -> None:
     torn.write_text('{"schema"')
     assert main(["calibrate", "--resume", "r.jsonl", "--log-file", "logs/run.log"]) == 3
     assert (
-        "WARNING quantkit.cli.job.journal: r.jsonl: the last line was cut off"
+        "WARNING quantkit.cli.work.job.journal: r.jsonl: the last line was cut off"
         in (tmp_path / "logs/run.log").read_text()
     )
 
@@ -183,6 +181,14 @@ def test_a_variable_can_ask_for_json_even_from_a_command_line_that_cannot_be_rea
     monkeypatch.setenv("QUANTKIT_FORMAT", "json")
     assert main(["doctor", "--no-such"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "QK1072"
+
+
+def test_a_slip_in_a_variable_is_a_warning_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUANTKIT_SEEED", "1")
+    assert main(["merge", "--show-config"]) == 0
+    assert "warning: QUANTKIT_SEEED says nothing" in capsys.readouterr().err
 
 
 def test_debugging_can_be_switched_on_for_a_whole_session() -> None:

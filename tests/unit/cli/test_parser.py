@@ -20,6 +20,7 @@ OPTIONS = [
     Option("output", short="-o", metavar="PATH", name="output"),
     Option("excluded", kind="many", metavar="GLOB", name="exclude_nodes"),
     Option("overwrite", kind="switch", name="force"),
+    Option("limits", metavar="NAME=LIMIT,...", name="limit"),
     Option("more", kind="count", short="-v", name="verbose"),
     Option("form", metavar="FORM", name="format", shorthands={"--json": "json"}),
     Option("noise", parse=values.at_least(1), implied="64", name="synthetic"),
@@ -84,6 +85,12 @@ def test_the_same_value_twice_is_no_contradiction() -> None:
         pytest.param(["--output"], "expected one argument", "quantkit x --help", id="no value"),
         pytest.param(["--force=1"], "ignored explicit argument", "quantkit x --help", id="a value for a switch"),
         pytest.param(["-o", "a", "-o", "b"], "--output is given twice, as 'a' and as 'b'", "keep one", id="twice"),
+        pytest.param(
+            ["--limit", "a=1", "--limit", "b=2"],
+            "--limit is given twice, as 'a=1' and as 'b=2'",
+            "or both in one: --limit a=1,b=2",
+            id="twice what takes several",
+        ),
     ],
 )
 def test_a_wrong_word_is_refused_with_a_way_out(words: list[str], message: str, hint: str) -> None:

@@ -54,6 +54,28 @@ def test_a_variable_is_not_asked_for_what_can_only_be_typed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("QUANTKIT_SEEED", "QUANTKIT_SEEED says nothing: it is no option's variable; did you mean 'QUANTKIT_SEED'?"),
+        ("QUANTKIT_XYLOPHONE", "it is no option's variable; quantkit COMMAND --show-config lists the options"),
+        ("QUANTKIT_TRUST", "QUANTKIT_TRUST says nothing: --trust is taken from the command line alone"),
+    ],
+    ids=["a slip", "nothing like it", "only typed"],
+)
+def test_a_variable_that_no_option_reads_is_told(name: str, said: str) -> None:
+    options = [SEED, NAMES, Option("trust", kind="switch", typed_only=True, name="trust")]
+    (told,) = settings.idle_variables({name: "1", "QUANTKIT_NAMES": "a", "HOME": "/", "QUANTKIT_SEED": "1"}, options)
+    assert said in told
+
+
+def test_variables_that_are_read_or_empty_or_of_the_tests_are_not_told() -> None:
+    forced = Option("replace", kind="switch", name="force")
+    options = [SEED, forced, replace(forced, typed_only=True)]
+    environment = {"QUANTKIT_SEED": "1", "QUANTKIT_FORCE": "1", "QUANTKIT_SEEED": "", "QUANTKIT_MATERIAL": "/data"}
+    assert settings.idle_variables({**environment, "QUANTKIT_KERNEL_TIMES": "times"}, options) == []
+
+
+@pytest.mark.parametrize(
     ("environment", "message", "where"),
     [
         pytest.param({"QUANTKIT_SEED": "x"}, "--seed 'x' is not a whole number", "QUANTKIT_SEED", id="value"),

@@ -18,17 +18,15 @@ from quantkit.core.calibration import Calibration
 from quantkit.core.trt_cache import Header, TensorrtCache
 from quantkit.core.trt_cache_file import Origin
 from quantkit.graph.halves import has_halves
-from quantkit.pipeline.collecting import Collecting
 from tests.unit.backends.tensorrt import fakes
 from tests.unit.backends.tensorrt.fakes import cuda, trt
-from tests.unit.backends.tensorrt.small_models import Source, images, network
+from tests.unit.backends.tensorrt.small_models import calibrated, network, two_inputs
 
 Command = Callable[..., Any]
 
 
 @pytest.fixture
 def stand_in() -> Iterator[None]:
-    trt.built.clear()
     with fakes.installed():
         yield
 
@@ -42,9 +40,8 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def calibration(net: Path) -> Path:
-    statistics = quantkit.collect(net, Source(images(16), 8), how=Collecting(everything=True))
     path = net.with_name("max.qcal.json")
-    quantkit.calibrate_ranges(statistics, "max", symmetric=True).save(path)
+    calibrated(quantkit.load_model(net)).save(path)
     return path
 
 
@@ -98,6 +95,15 @@ def test_sizes_are_those_of_trtexec(command: Command, net: Path) -> None:
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_how_kernels_are_timed_and_what_the_plan_tells_is_chosen_and_recorded(command: Command, net: Path) -> None:
+    assert command("build", net, "--timing-runs", "8", "--profiling-verbosity", "layer_names_only").exit_code == 0
+    config, options = trt.built[-1]["config"], record()["options"]
+    assert (config.avg_timing_iterations, options["timing_runs"]) == (8, 8)
+    assert config.profiling_verbosity is trt.ProfilingVerbosity.LAYER_NAMES_ONLY
+    assert options["profiling_verbosity"] == "layer_names_only"
+
+
+@pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -111,6 +117,41 @@ def test_sizes_that_are_left_out_follow(command: Command, net: Path, options: li
     assert record()["options"]["profiles"] == {"x": expected}
 
 
+FOLLOWING = {"a": "8x4", "b": "8x4", "index": "8"}
+GROWING = {"a": "1x4 … 2x4 … 8x4", "b": "1x4 … 2x4 … 8x4", "index": "1 … 2 … 8"}
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--shapes", "a:8x4"], FOLLOWING),
+        (["--shapes", "a:8x4,index:8"], FOLLOWING),
+        (["--min-shapes", "a:1x4", "--opt-shapes", "a:2x4", "--max-shapes", "a:8x4"], GROWING),
+        (["--shapes", "a:8x4", "--batch-size", "8"], {"a": "8x4"}),
+        (["--shapes", "a:8x4,index:4"], {"a": "8x4", "index": "4"}),
+    ],
+    ids=["one", "two", "growing", "unless a batch is asked for", "unless they contradict each other"],
+)
+def test_inputs_without_shapes_follow_the_batch_of_the_others(
+    command: Command, options: list[str], expected: dict[str, str]
+) -> None:
+    onnx.save(two_inputs(), "net.onnx")
+    result = command("build", "net.onnx", *options)
+    assert result.exit_code == 0, result.notes
+    assert record()["options"]["profiles"] == expected
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_an_input_that_is_free_elsewhere_as_well_has_to_be_said(command: Command) -> None:
+    proto = two_inputs()
+    proto.graph.input[1].type.tensor_type.shape.dim[1].dim_param = "W"
+    onnx.save(proto, "net.onnx")
+    result = command("build", "net.onnx", "--shapes", "a:8x4")
+    assert result.exit_code == 2
+    assert "QK1063" in result.notes
+
+
 @pytest.mark.usefixtures("stand_in")
 def test_a_calibration_makes_a_plain_model_an_int8_engine(command: Command, net: Path, calibration: Path) -> None:
     result = command("build", net, "--calib", calibration)
@@ -118,6 +159,19 @@ def test_a_calibration_makes_a_plain_model_an_int8_engine(command: Command, net:
     assert flags() == {"TF32", "INT8", "FP16"}
     assert trt.built[-1]["config"].int8_calibrator.read_calibration_cache().startswith(b"TRT-8503-EntropyCalibration2")
     assert record()["scales"]["rule"] == "max"
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("form", ["calibration", "cache"])
+def test_scales_may_be_set_as_dynamic_ranges(command: Command, net: Path, calibration: Path, form: str) -> None:
+    given = calibration if form == "calibration" else cache_of(calibration, Path("net.cache"), with_origin=True)
+    result = command("build", net, "--calib", given, "--inject", "ranges")
+    assert result.exit_code == 0, result.notes
+    assert flags() == {"TF32", "INT8", "FP16"}
+    assert trt.built[-1]["config"].int8_calibrator is None
+    limit = Calibration.load(calibration).ranges["x"].limit
+    assert trt.built[-1]["network"].get_input(0).dynamic_range == pytest.approx((-limit, limit), rel=1e-6)
+    assert record()["scales"]["given_as"] == "ranges"
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -137,6 +191,16 @@ def test_a_strangers_cache_has_to_be_trusted(command: Command, net: Path, calibr
     assert result.exit_code == 3
     assert "QK3267" in result.notes
     assert command("build", net, "--calib", "net.cache", "--trust-cache").exit_code == 0
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_products_that_a_cache_has_no_scale_for_are_named(command: Command, net: Path) -> None:
+    Path("few.cache").write_bytes(
+        b"TRT-8503-EntropyCalibration2\nx: 3c010a14\nr2: 3c010a14\np: 3c010a14\nf: 3c010a14\n"
+    )
+    result = command("build", net, "--calib", "few.cache", "--trust-cache")
+    assert result.exit_code == 0
+    assert "warning: no scale for r1: what computes with them stays in FP16 or FP32" in result.notes
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -161,6 +225,7 @@ def test_a_plain_model_without_scales_is_no_int8_engine(command: Command, net: P
     [
         (["--calib", "c.qcal.json", "--precision", "fp16"], "QK1087", "--calib says nothing to an engine in fp16"),
         (["--rest", "fp32", "--precision", "fp16"], "QK1087", "--rest says nothing to an engine in fp16"),
+        (["--inject", "cache"], "QK1087", "--inject says nothing without --calib"),
         (["--trust-cache"], "QK1087", "--trust-cache says nothing without a cache"),
         (["--shapes", "x:1x3x16x16", "--max-shapes", "x:2x3x16x16"], "QK1087", "--shapes is one size"),
         (["--shapes", "y:1x3x16x16"], "QK1042", "the model has no input 'y'"),
@@ -181,6 +246,16 @@ def test_a_dla_core_that_is_not_there_is_named(command: Command, net: Path) -> N
     result = command("build", net, "--dla-core", "0")
     assert result.exit_code == 4
     assert "QK4024" in result.notes
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_an_fp32_engine_for_a_dla_is_refused(command: Command, net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trt, "DLA_CORES", 1)
+    result = command("build", net, "--dla-core", "0")
+    assert result.exit_code == 2
+    assert "QK1066" in result.notes
+    assert "hint:  --precision fp16" in result.notes
+    assert command("build", net, "--dla-core", "0", "--precision", "fp16").exit_code == 0
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -237,4 +312,5 @@ def test_without_the_package_the_command_that_installs_it_is_named(
     result = command("build", net)
     assert result.exit_code == 4
     assert "QK4001" in result.notes
+    assert "the packages 'tensorrt' and 'pycuda' are not installed" in result.notes
     assert 'pip install "quantkit-ptq[tensorrt]"' in result.notes

@@ -39,6 +39,9 @@ def test_the_whole_job_leaves_statistics_ranges_models_run_and_report(finished: 
 
 def test_both_rules_are_compared_with_fp32_on_every_evaluation_sample(finished: Path) -> None:
     run = json.loads((finished / "run.json").read_text())
+    assert run["command"].startswith("quantkit calibrate ")
+    assert run["leads"][-1]["name"] == "max"
+    assert run["leads"][-1]["shown"]
     assert [entry["subject"]["name"] for entry in run["candidates"]] == ["max", "entropy"]
     assert run["samples"] == {"count": 900, "labelled": True}
     assert len((finished / "samples.jsonl").read_text().splitlines()) == 900
@@ -124,7 +127,11 @@ def test_without_evaluation_data_everybody_is_told(command: Command, job: list[s
 def test_evaluating_on_calibration_samples_is_noticed(command: Command, job: list[str], digits: Path) -> None:
     result = command(*job, "--eval", digits / "calib", "--output", "out")
     assert result.exit_code == 0
-    assert "64 of 256 evaluation samples were also calibrated on" in " ".join(result.output.split())
+    said = "64 of 256 evaluation samples were also calibrated on"
+    assert " ".join(result.output.split()).count(said) == 1
+    assert result.notes.count(f"warning: {said}") == 1
+    # Before any figure of accuracy.
+    assert said in Path("out/report.md").read_text().partition("What this shows**")[2].strip().splitlines()[0]
 
 
 def test_a_tensor_may_have_a_rule_of_its_own(command: Command, job: list[str]) -> None:

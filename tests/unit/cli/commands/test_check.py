@@ -60,7 +60,7 @@ def test_a_broken_model_fails_and_an_honest_one_does_not(
     assert failed.exit_code == 1
     assert failed.output.startswith("FAIL: 1 FAIL on 900 samples")
     assert len(failed.output.splitlines()) < 25
-    assert "quantkit report RUN --html" in failed.output
+    assert "quantkit report broken.json --html report.html" in failed.output
     assert "nodes in INT8" not in failed.output
     assert "nodes in INT8" in command("check", "broken.json", "-v").output
     assert "<failure" in Path("junit.xml").read_text()

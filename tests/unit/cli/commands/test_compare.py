@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ def test_models_go_by_their_names_and_figures_come_with_them(command: Command, f
     run = json.loads(Path("nightly.json").read_text())
     assert [metric["metric"] for metric in run["candidates"][0]["metrics"]] == ["top1"]
     assert Path("nightly.samples.jsonl").exists()
+    assert shlex.split(run["command"])[:3] == ["quantkit", "compare", str(digits / "model.onnx")]
+    assert run["command"].endswith("--no-latency -o nightly.json")
 
 
 def test_a_metric_that_does_not_apply_is_refused(command: Command, finished: Path, digits: Path) -> None:
@@ -75,3 +78,26 @@ def test_a_dry_run_checks_and_writes_nothing(command: Command, finished: Path, d
     document = command(*words, "--dry-run", "--json").document
     assert (document["samples"], document["candidates"]) == (900, ["model.max.int8"])
     assert list(Path().iterdir()) == []
+
+
+def test_samples_that_calibrated_the_model_are_noticed_long_after(
+    command: Command, finished: Path, digits: Path
+) -> None:
+    for part, count in (("calib", 8), ("eval", 2)):
+        for digit in (digits / part).iterdir():
+            for image in sorted(digit.iterdir())[:count]:
+                to = Path("mixed") / digit.name / f"{part}{image.name}"
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(image, to)
+    words = ("compare", digits / "model.onnx", finished / "model.max.int8.onnx", "--data", "mixed", "--no-latency")
+    result = command(*words)
+    assert result.exit_code == 0, result.notes
+    count = json.loads(Path("run.json").read_text())["candidates"][0]["subject"]["provenance"]["calibrated_on"]
+    said = f"{count} of 100 evaluation samples were also calibrated on, such as "
+    assert 0 < int(count) <= 64
+    assert f"warning: {said}" in result.notes
+    assert said in " ".join(result.output.partition("What this shows")[2].split())
+    refusal = command("check", "run.json")
+    assert refusal.exit_code == 3
+    assert f"error[QK6009]: {count} of 100 evaluated samples were also calibrated on" in refusal.notes
+    assert "calibrate or compare again without them: --exclude-samples GLOB" in refusal.notes

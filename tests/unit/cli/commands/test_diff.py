@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quantkit.core import run as stored
+from tests.fake_comparison import comparison
 from tests.gate_runs import run
 
 Command = Callable[..., Any]
@@ -55,6 +56,22 @@ def test_two_runs_are_paired_and_shown_as_markdown(command: Command) -> None:
         1:
     ]
     assert (entry["model"], entry["moved"], entry["flips"], entry["samples"]) == ("int8", "worse", [190, 0], 5000)
+
+
+def test_speeds_of_two_runs_differ_where_their_intervals_do(command: Command) -> None:
+    made = comparison()
+    assert made.reference.latency is not None
+    for name, factor in (("old", 1.0), ("alike", 1.005), ("fast", 2.0)):
+        latency = made.reference.latency
+        slower = replace(latency, p50s_ms=tuple(factor * span for span in latency.p50s_ms))
+        stored.save(replace(made, reference=replace(made.reference, latency=slower)), f"{name}.json")
+    fast = command("diff", "old.json", "fast.json").output
+    assert "2.99× [2.96, 3.01]" in fast
+    assert "5.98× [5.93, 6.03]" in fast
+    assert "none is shown" not in fast
+    assert "none is shown" in command("diff", "old.json", "alike.json").output
+    figures = command("diff", "old.json", "alike.json", "--json").document["figures"]
+    assert [round(one["after"], 2) for one in figures if one["figure"] == "speed-up"] == [3.0, 3.02]
 
 
 def test_hostile_names_do_nothing_in_markdown(command: Command) -> None:

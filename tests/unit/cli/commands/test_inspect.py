@@ -25,6 +25,7 @@ def test_a_model_shows_what_would_become_integer_and_what_not(command: Command, 
 def test_for_people_it_is_a_list(command: Command, digits: Path) -> None:
     short, whole = (command("inspect", digits / "model.onnx", *more).output for more in ([], ["-v"]))
     assert "31 nodes in INT8 for ort-cpu: Conv 14, " in short
+    assert "0 nodes left in FP32, with the reason\n" in short
     assert "20 tensors that need a range" in short
     assert "-v lists them all" in short
     assert len(short.splitlines()) < 12
@@ -57,7 +58,16 @@ def test_a_calibration_shows_every_range(command: Command, finished: Path) -> No
     document = command("inspect", path, "--json").document
     assert (document["kind"], document["rule"]) == ("calibration", "entropy")
     assert all(tensor["low"] <= 0 <= tensor["high"] for tensor in document["tensors"].values())
-    assert "Calibration(entropy" in command("inspect", path).output
+    shown = command("inspect", path).output
+    assert "Calibration(entropy" in shown
+    assert "calibrated on 64 contents that differ; all would be known again in a comparison" in shown
+    assert document["distinct_samples"] == 64
+    assert "hashes" not in shown + str(document)
+
+
+def test_what_its_samples_are_known_by_is_not_shown(command: Command, finished: Path) -> None:
+    path = finished / "model.entropy.int8.onnx"
+    assert "hashes" not in command("inspect", path, "-v").output + str(command("inspect", path, "--json").document)
 
 
 def test_a_run_shows_its_table(command: Command, finished: Path) -> None:

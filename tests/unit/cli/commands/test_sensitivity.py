@@ -15,8 +15,8 @@ import onnx
 import pytest
 
 from quantkit.core import sensitivity_file
+from tests.command_line import ran
 from tests.onnx_models import random, written
-from tests.unit.cli.conftest import ran
 
 Command = Callable[..., Any]
 
@@ -48,12 +48,14 @@ def test_the_file_is_valid_and_the_page_lies_beside_it(measured: Path) -> None:
     assert "<!DOCTYPE html>" in (measured / "sensitivity.html").read_text()[:50]
 
 
-def test_the_table_ends_with_flags_that_can_be_pasted(
+def test_int8_that_shows_no_loss_stays_as_it_is_and_flags_for_later_can_be_pasted(
     measured: Path, finished: Path, digits: Path, command: Command
 ) -> None:
     output = (measured / "output.txt").read_text()
-    assert "really quantized, and compared on the same samples" in output
-    flags = re.search(r"^  (--exclude-nodes .*)$", output, re.MULTILINE)
+    assert "left in FP32 together, really quantized, on 24 samples" in output
+    assert "what to do\n  nothing needs to be left out, as far as these samples show\n" in output
+    assert "more samples tell (--max-samples)" in output
+    flags = re.search(r"should they show a loss, with .*:\n +(--exclude-nodes .*)$", output, re.MULTILINE)
     assert flags is not None
     result = command(
         "quantize", digits / "model.onnx", "--calib", finished / "max.qcal.json", "-o", "m.onnx",
@@ -120,18 +122,39 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(
     assert done.document["seconds"] > 0
     assert done.document["runs"] > done.document["layers"] > 4
     assert list(tmp_path.iterdir()) == []
-    assert "would run" in command(*words, "--dry-run").output
+    assert "would measure" in command(*words, "--dry-run").output
 
 
-def test_a_limit_on_the_time_still_writes_what_is_known(
+def test_a_limit_on_the_time_still_writes_what_is_known_and_says_how_to_go_on(
     words: list[str], finished: Path, command: Command, tmp_path: Path
 ) -> None:
     # Far from enough for all samples, and far more than a first look takes.
-    done = command(*words[:-1], "600", "--time-limit", "3s", "--no-latency", "--calib", finished / "max.qcal.json")
+    given = [*words[:-1], "400", "--time-limit", "2s", "--no-latency", "--calib", finished / "max.qcal.json"]
+    done = command(*given, "--json")
     assert done.exit_code == 0, done.notes
     found = sensitivity_file.load(tmp_path / "sensitivity.json")
-    assert found.samples < 600
-    assert "the time limit ended the measuring" in done.output
+    assert found.samples < 400
+    assert found.extent is not None
+    assert (found.extent.samples, found.extent.limit_s) == (400, 2.0)
+    assert done.document["left_undone"][0].startswith("the time limit of 2 s ended the measuring, with ")
+    assert done.document["sensitivity"]["extent"]["go_on"] == found.extent.go_on
+    again = shlex.split(found.extent.go_on)
+    assert again[:2] == ["quantkit", "sensitivity"]
+    assert command(*again[1:], "--dry-run").exit_code == 0
+
+
+def test_a_whole_measurement_leaves_nothing_undone(words: list[str], finished: Path, command: Command) -> None:
+    done = command(*words, "--json", "--no-latency", "--calib", finished / "max.qcal.json").document
+    assert done["left_undone"] == []
+    assert done["what_to_do"]["headline"].startswith("nothing needs to be left out")
+    assert done["sensitivity"]["advice"]["left_out"] == []
+
+
+def test_time_that_ranges_took_is_told_from_time_to_measure(words: list[str], command: Command) -> None:
+    done = command(*words, "--time-limit", "0.001")
+    assert done.exit_code == 5
+    assert "of the time limit 0 s were left for measuring" in done.notes
+    assert "--calib takes ranges that are there already" in done.notes
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_no_text_breaks_a_parser_in_any_other_way_than_refusing_it(text: str) ->
         pytest.param(values.shard, "0/4", "is not a shard", id="shards count from one"),
         pytest.param(values.shapes, "1x3x224x224", "is not a shape", id="shape without a name"),
         pytest.param(values.shapes, "x:1x-1", "is not a shape", id="free size"),
+        pytest.param(values.shapes, "x:1,y:2,x:1", "names 'x' twice", id="two shapes for one input"),
         pytest.param(values.rule_for, "softmax", "is not GLOB=RULE", id="no rule"),
         pytest.param(values.several(str), " , ", "names nothing", id="empty list"),
         pytest.param(values.several(str), "max,max", "names 'max' twice", id="twice"),

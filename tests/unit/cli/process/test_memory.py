@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 import pytest
 
-from quantkit.cli.failures import failure_of
 from quantkit.cli.main import main
+from quantkit.cli.process.failures import failure_of
 from quantkit.cli.process.memory import limited, shortage_told
 from quantkit.core.arrays import Array
 from quantkit.core.errors import OutOfMemoryError

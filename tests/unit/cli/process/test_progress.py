@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quantkit.cli.process.progress import INTERVAL, lines
+from quantkit.cli.process.progress import INTERVAL, lines, sparse
 
 
 class Clock:
@@ -46,5 +46,27 @@ def test_a_resumed_pass_is_as_fast_as_what_it_did_itself() -> None:
     assert notes[0] == "statistics: 950/1000 samples (95%), 5.0/s, 10.0 s left"
 
 
+def test_what_came_before_the_first_sample_says_nothing_about_speed() -> None:
+    clock, notes = Clock(), list[str]()
+    with lines("calibrating", notes.append, clock) as advance:
+        clock.now = 4 * INTERVAL  # an engine is built
+        advance(0, 256)
+        clock.now += INTERVAL
+        advance(128, 256)
+    assert notes == [
+        "calibrating: 128/256 samples (50%), 12.8/s, 10.0 s left",
+        "calibrating: 128 samples in 50.0 s",
+    ]
+
+
 def test_a_pass_that_did_nothing_says_nothing() -> None:
     assert noted([]) == []
+
+
+def test_of_many_texts_one_is_passed_on_now_and_then() -> None:
+    clock, notes = Clock(), list[str]()
+    told = sparse(notes.append, clock)
+    for second in range(25):
+        clock.now = float(second)
+        told(f"{second} s")
+    assert notes == ["10 s", "20 s"]

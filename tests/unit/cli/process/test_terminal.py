@@ -97,3 +97,8 @@ def test_a_bar_leaves_one_line_that_says_what_was_done(capsys: pytest.CaptureFix
         advance(1, 2)
         advance(2, 2)
     assert "statistics: 2 samples in" in capsys.readouterr().err
+
+
+def test_a_long_step_is_told_unless_no_progress_is_wanted() -> None:
+    assert Terminal(progress="log").telling is not None
+    assert Terminal(progress="none").telling is None

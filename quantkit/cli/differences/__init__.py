@@ -1,1 +1,0 @@
-"""What changed between two files of one kind: runs, calibrations, models."""

@@ -1,0 +1,1 @@
+"""What commands read: samples, as the options about data say, and files that quantkit wrote."""

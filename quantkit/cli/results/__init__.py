@@ -1,0 +1,1 @@
+"""What several commands hand back: rows, pages, and the files of a judged run."""

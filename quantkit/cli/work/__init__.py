@@ -1,0 +1,1 @@
+"""What the commands do, where that is more than a page."""

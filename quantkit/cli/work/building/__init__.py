@@ -1,0 +1,1 @@
+"""The work of `quantkit build`: a TensorRT engine in a file."""

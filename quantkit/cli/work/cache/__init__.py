@@ -1,0 +1,1 @@
+"""The work of `quantkit cache`: calibration caches shown, checked, compared and converted."""

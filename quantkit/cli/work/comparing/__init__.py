@@ -1,0 +1,1 @@
+"""The work of `quantkit compare`: who takes part, and what came of it."""

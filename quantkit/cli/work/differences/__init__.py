@@ -1,0 +1,1 @@
+"""The work of `quantkit diff`: what changed between two files of one kind: runs, calibrations, models."""

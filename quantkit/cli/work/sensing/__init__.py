@@ -1,0 +1,1 @@
+"""The work of `quantkit sensitivity`: what each layer costs."""
