@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-import numpy as np
-
+from quantkit.core import arguments
 from quantkit.core.comparison import Latency
 from quantkit.core.errors import TooLittleError
 from quantkit.core.ports import Engine, Samples
+from quantkit.core.timing import summarized
 
 Clock = Callable[[], float]
 """Seconds since some fixed moment."""
+
+Load = Callable[[], AbstractContextManager[Engine]]
+"""Makes an engine ready to run; the stopwatch leaves its ``with`` block."""
+
+# The first of three rounds, where there is no time for more, is not counted.
+_FEWEST_ROUNDS = 3
+_WARMUP_SHARE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,50 +29,90 @@ class Stopwatch:
     """How often and by which clock to measure.
 
     Args:
-        warmup: calls of each engine that are not counted; the first ones allocate and choose kernels.
-        rounds: counted calls of each engine.
-        limit_s: seconds after which no round is started any more, provided that `fewest` were run.
-        fewest: rounds without which a p90 means nothing.
+        warmup: rounds at the beginning of each block that are not counted, or a third of them where there is no time
+            for all; the first calls allocate memory and choose kernels.
+        rounds: counted calls of each engine in a block.
+        blocks: how often models are loaded anew, or rounds begin anew.
+        limit_s: seconds after which no block is started any more, provided that `fewest` were run; a block gets its
+            share of them, but three rounds at least.
+        fewest: blocks without which there is no 95 % interval of a ratio.
         clock: read before and after each call.
     """
 
     warmup: int = 5
-    rounds: int = 100
+    rounds: int = 20
+    blocks: int = 10
     limit_s: float = 20.0
-    fewest: int = 10
+    fewest: int = 6
     clock: Clock = time.perf_counter
 
-    def measured(self, engines: Mapping[str, Engine], samples: Samples) -> dict[str, Latency]:
+    def __post_init__(self) -> None:
+        """Refuses to measure nothing."""
+        arguments.hold_least(self, warmup=0, rounds=1, blocks=1, fewest=1)
+
+    def measured(self, loads: Mapping[str, Load], samples: Samples) -> dict[str, Latency]:
         """Engine name → latency of `run` on `samples`.
 
         The engines take turns, and each round starts with another one: a machine that slows down, or memory that
         one engine leaves cold for the next, touches all of them alike. Ratios of the results can be trusted where
         the times themselves cannot.
 
+        Where in memory a model comes to lie makes it a percent faster or slower for as long as it stays there, which
+        no number of rounds shows. So every block loads all of them anew, unless that takes longer than a block.
+
+        Args:
+            loads: engine name → what loads it.
+            samples: the batch of every call.
+
         Raises:
             TooLittleError: `samples` is empty.
         """
         if not len(samples):
             raise TooLittleError("QK5001", "0 samples to measure latency on", hints=["give at least one sample"])
-        for engine in engines.values():
-            for _ in range(self.warmup):
-                engine.run(samples.inputs)
-        names = list(engines)
-        seconds: dict[str, list[float]] = {name: [] for name in names}
+        found: dict[str, list[list[float]]] = {name: [] for name in loads}
+        uncounted, started, is_quick = 0, self.clock(), True
+        engines: dict[str, Engine] = {}
+        with ExitStack() as stack:
+            for number in range(self.blocks):
+                if number >= self.fewest and self.clock() - started > self.limit_s:
+                    break
+                if is_quick:
+                    stack.close()
+                    # The last ones give their memory back only when nothing knows them any more.
+                    engines.clear()
+                    began = self.clock()
+                    engines.update((name, stack.enter_context(loads[name]())) for name in _turned(loads, number))
+                    is_quick = self.clock() - began <= self._share_s
+                rounds = self._block(engines, samples)
+                is_whole = len(rounds) == self.warmup + self.rounds
+                warmup = self.warmup if is_whole else min(self.warmup, len(rounds) // _WARMUP_SHARE)
+                uncounted += warmup
+                for name in loads:
+                    found[name].append([1e3 * seconds[name] for seconds in rounds[warmup:]])
+        return {name: summarized(blocks, batch=len(samples), warmup=uncounted) for name, blocks in found.items()}
+
+    @property
+    def _share_s(self) -> float:
+        return self.limit_s / self.blocks
+
+    def _block(self, engines: Mapping[str, Engine], samples: Samples) -> list[dict[str, float]]:
+        """Seconds of every engine's call in each round."""
+        rounds: list[dict[str, float]] = []
         started = self.clock()
-        for number in range(self.rounds):
-            if number >= self.fewest and self.clock() - started > self.limit_s:
+        for number in range(self.warmup + self.rounds):
+            if number >= _FEWEST_ROUNDS and self.clock() - started > self._share_s:
                 break
-            first = number % len(names)
-            for name in names[first:] + names[:first]:
-                seconds[name].append(self._timed(engines[name], samples))
-        return {name: self._summarized(times, len(samples)) for name, times in seconds.items()}
+            rounds.append({name: self._timed(engines[name], samples) for name in _turned(engines, number)})
+        return rounds
 
     def _timed(self, engine: Engine, samples: Samples) -> float:
         before = self.clock()
         engine.run(samples.inputs)
         return self.clock() - before
 
-    def _summarized(self, seconds: list[float], batch: int) -> Latency:
-        p50, p90 = (float(1e3 * value) for value in np.percentile(seconds, [50, 90]))
-        return Latency(p50_ms=p50, p90_ms=p90, runs=len(seconds), batch=batch, warmup=self.warmup)
+
+def _turned(names: Iterable[str], number: int) -> list[str]:
+    """The names, beginning with another one each time."""
+    given = list(names)
+    first = number % len(given)
+    return given[first:] + given[:first]

@@ -10,6 +10,8 @@ import numpy as np
 
 from quantkit.core.arrays import Array, Counts
 from quantkit.core.errors import UsageError
+from quantkit.core.figures import change, change_span, value, value_span
+from quantkit.core.leads import Lead
 from quantkit.core.notebook import html_table
 
 DOUBTFUL = "doubtful: "
@@ -36,7 +38,7 @@ class MetricSummary:
 
     Args:
         metric: plug-in name, such as ``"top1"``.
-        samples: how many samples it is computed from.
+        samples: how many samples it is computed from, or pairs of samples where these are what is told.
         reference: the reference model's own value, where it has one (accuracy has, SQNR has not).
         candidate: the candidate's value.
         difference: candidate − reference, paired sample by sample.
@@ -61,13 +63,19 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Time of one `run` call, milliseconds; `runs` of them, each with `batch` samples, after `warmup` others."""
+    """Time of one `run` call, milliseconds; `runs` of them, each with `batch` samples, and `warmup` not counted.
+
+    The calls fall into blocks, in which several models took turns: `p50s_ms` and `p90s_ms` are those of each block,
+    one after the other, and the blocks of all models that were timed together correspond.
+    """
 
     p50_ms: float
     p90_ms: float
     runs: int
     batch: int
     warmup: int
+    p50s_ms: tuple[float, ...] = ()
+    p90s_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,9 @@ class Outcome:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return f"Outcome({_told(self)}, {len(self.metrics)} metrics)"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
@@ -206,6 +217,8 @@ class Comparison:
         data: what was evaluated: source, digest over samples, preprocessing.
         notes: warnings that every rendering shows.
         noise: model → how far it differs from itself, where that was asked for.
+        leads: what tells the candidates apart; the last one's is to be preferred.
+        command: the command line that made it, quoted for a shell; empty where none did.
     """
 
     reference: Subject
@@ -216,6 +229,8 @@ class Comparison:
     data: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     noise: Mapping[str, Noise] = field(default_factory=dict)
+    leads: tuple[Lead, ...] = ()
+    command: str = ""
 
     def __post_init__(self) -> None:
         """Refuses two models of one name, which no table and no file could tell apart."""
@@ -230,29 +245,25 @@ class Comparison:
             isinstance(other, Comparison)
             and (self.reference, self.candidates, self.samples) == (other.reference, other.candidates, other.samples)
             and (self.environment, self.data, self.notes) == (other.environment, other.data, other.notes)
-            and self.noise == other.noise
+            and (self.noise, self.leads, self.command) == (other.noise, other.leads, other.command)
             and _same(self.labels, other.labels)
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def is_yardstick(self, outcome: Outcome) -> bool:
+        """Whether it is the reference's own model as an engine in floats, such as FP16, to measure INT8 against."""
+        coverage = outcome.subject.coverage
+        engine = coverage.engine if coverage else None
+        return engine is not None and engine.is_floating and outcome.subject.digest == self.reference.digest
 
     def __repr__(self) -> str:
         shown = ", ".join(_told(outcome) for outcome in self.candidates)
         return f"Comparison({self.reference.name} against {shown}: {len(self.samples)} samples)"
 
     def _repr_html_(self) -> str:
-        header = ["model", "metric", "FP32", "INT8", "difference, interval"]
-        rows = [
-            [
-                outcome.subject.name,
-                summary.title or summary.metric,
-                "" if summary.reference is None else f"{summary.reference:.5g}",
-                f"{summary.candidate:.5g} {summary.unit}".removesuffix(" share"),
-                str(summary.difference or summary.interval or ""),
-            ]
-            for outcome in self.candidates
-            for summary in outcome.metrics
-        ]
+        header = ["model", "metric", self.reference.name, "candidate", "difference", "interval"]
+        rows = [[outcome.subject.name, *_shown(summary)] for outcome in self.candidates for summary in outcome.metrics]
         return html_table(f"{len(self.samples)} samples against {self.reference.name}", header, rows)
 
 
@@ -263,11 +274,26 @@ def _same(mine: Array | None, theirs: Array | None) -> bool:
     return mine.dtype == theirs.dtype and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
 
 
+def _shown(summary: MetricSummary) -> list[str]:
+    """Title, both figures, difference and interval, as every table shows them."""
+    unit, difference, interval = summary.unit, summary.difference, summary.interval
+    return [
+        summary.title or summary.metric,
+        "" if summary.reference is None else value(summary.reference, unit),
+        value(summary.candidate, unit),
+        "" if difference is None else change(difference.estimate, unit),
+        change_span(difference.low, difference.high, unit)
+        if difference
+        else value_span(interval.low, interval.high, unit)
+        if interval
+        else "",
+    ]
+
+
 def _told(outcome: Outcome) -> str:
     """A candidate's name and the first thing that a reader asks: its accuracy's difference, or its first metric."""
     ranked = sorted(outcome.metrics, key=lambda summary: summary.difference is None)
     if not ranked:
         return outcome.subject.name
-    first = ranked[0]
-    figure = f"{first.candidate:.5g}" if first.difference is None else str(first.difference)
-    return f"{outcome.subject.name} ({first.metric} {figure})"
+    _, _, own, moved, span = _shown(ranked[0])
+    return f"{outcome.subject.name} ({' '.join(filter(None, [ranked[0].metric, moved or own, span]))})"

@@ -20,6 +20,8 @@ from quantkit.core.comparison import (
 )
 from quantkit.core.errors import ArtifactError
 from quantkit.core.json_values import count, entries, real, text, texts, truth
+from quantkit.core.leads import Lead, Margin
+from quantkit.core.timing import time_ratio
 
 SCHEMA = "quantkit.run/1"
 
@@ -44,8 +46,10 @@ def written(comparison: Comparison) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         **({"noise": noise} if noise else {}),
+        **({"leads": [_from_lead(lead) for lead in comparison.leads]} if comparison.leads else {}),
+        **({"command": comparison.command} if comparison.command else {}),
         "reference": _from_subject(comparison.reference),
-        "candidates": [_from_outcome(outcome) for outcome in comparison.candidates],
+        "candidates": [_from_outcome(outcome, comparison.reference.latency) for outcome in comparison.candidates],
         "samples": {"count": len(comparison.samples), "labelled": comparison.labels is not None},
         "environment": dict(comparison.environment),
         "data": dict(comparison.data),
@@ -53,8 +57,14 @@ def written(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _from_outcome(outcome: Outcome) -> dict[str, Any]:
+def _from_lead(lead: Lead) -> dict[str, Any]:
+    return asdict(lead) | {"shown": not lead.open}
+
+
+def _from_outcome(outcome: Outcome, reference: Latency | None) -> dict[str, Any]:
+    speed_up = time_ratio(reference, outcome.subject.latency)
     return {
+        **({"speed_up": asdict(speed_up)} if speed_up else {}),
         "subject": _from_subject(outcome.subject),
         "metrics": [asdict(summary) for summary in outcome.metrics],
         "columns": {name: values.dtype.name for name, values in outcome.rows.items()},
@@ -88,6 +98,8 @@ def read(document: Mapping[str, Any]) -> tuple[Comparison, Shape]:
         data=texts(document["data"]),
         notes=tuple(text(note) for note in entries(document["notes"])),
         noise={name: _to_noise(entry) for name, entry in document.get("noise", {}).items()},
+        leads=tuple(_to_lead(entry) for entry in entries(document.get("leads", []))),
+        command=text(document.get("command", "")),
     )
     columns = {text(entry["subject"]["name"]): texts(entry["columns"]) for entry in candidates}
     return comparison, Shape(count(samples["count"]), truth(samples["labelled"]), columns)
@@ -118,6 +130,7 @@ def to_latency(entry: Mapping[str, Any]) -> Latency:
         runs=count(entry["runs"]),
         batch=count(entry["batch"]),
         warmup=count(entry["warmup"]),
+        **{name: tuple(real(spent) for spent in entries(entry.get(name, []))) for name in ("p50s_ms", "p90s_ms")},
     )
 
 
@@ -143,6 +156,17 @@ def _to_node(entry: Mapping[str, Any]) -> NodeCoverage:
 def _to_noise(entry: Mapping[str, Any]) -> Noise:
     floors = {metric: real(floor) for metric, floor in entry["floors"].items()}
     return Noise(count(entry["samples"]), count(entry["changed"]), floors)
+
+
+def _to_lead(entry: Mapping[str, Any]) -> Lead:
+    return Lead(
+        metric=text(entry["metric"]),
+        name=text(entry["name"]),
+        over={other: Margin(real(its["estimate"]), real(its["low"])) for other, its in entry["over"].items()},
+        level=real(entry["level"]),
+        unit=text(entry["unit"]),
+        title=text(entry["title"]),
+    )
 
 
 def to_metric(entry: Mapping[str, Any]) -> MetricSummary:

@@ -15,6 +15,7 @@ from quantkit.backends.tensorrt._cuda import DeviceMemory, PinnedMemory
 from quantkit.backends.tensorrt.runtime import TensorRtEngine
 from quantkit.core.comparison import Latency
 from quantkit.core.ports import Samples
+from quantkit.core.timing import summarized
 
 _COPIED = 1 << 22
 _COPIES_TO_TIME = 8
@@ -33,11 +34,13 @@ class GpuStopwatch:
     Args:
         warmup: launches of each engine that are not counted; the first ones load kernels, and clocks rise.
         rounds: counted launches of each.
+        blocks: stretches of rounds, one after the other, by which a ratio's interval is found.
         clock: seconds, for what the processor does.
     """
 
     warmup: int = 20
     rounds: int = 200
+    blocks: int = 10
     clock: Callable[[], float] = time.perf_counter
 
     def measured(self, engines: Mapping[str, TensorRtEngine], samples: Samples) -> dict[str, Latency]:
@@ -56,7 +59,14 @@ class GpuStopwatch:
         for name, engine in engines.items():
             with engine.gpu.current():
                 delays[name].free()
-        return {name: self._summarized(times, len(samples)) for name, times in milliseconds.items()}
+        return {
+            name: summarized(self._cut(times), batch=len(samples), warmup=self.warmup)
+            for name, times in milliseconds.items()
+        }
+
+    def _cut(self, milliseconds: list[float]) -> list[list[float]]:
+        """Blocks of as many rounds each, but for one that may be missing."""
+        return [block.tolist() for block in np.array_split(milliseconds, min(self.blocks, len(milliseconds)))]
 
     def _delay(self, engine: TensorRtEngine, samples: Samples) -> _Delay:
         """Feeds `engine` and warms it up; what keeps the GPU busy while it is launched."""
@@ -72,10 +82,6 @@ class GpuStopwatch:
             copying = _milliseconds(engine.stream, lambda: delay.enqueue(engine.stream, _COPIES_TO_TIME))
         delay.copies = math.ceil(_SPARE * 1000 * median(spent) * _COPIES_TO_TIME / max(copying, 1e-3))
         return delay
-
-    def _summarized(self, milliseconds: list[float], batch: int) -> Latency:
-        p50, p90 = (float(value) for value in np.percentile(milliseconds, [50, 90]))
-        return Latency(p50_ms=p50, p90_ms=p90, runs=len(milliseconds), batch=batch, warmup=self.warmup)
 
 
 @dataclass(slots=True)

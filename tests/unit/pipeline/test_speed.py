@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
-import quantkit
 from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.core.calibration import Calibration
+from quantkit.core.comparison import Latency
 from quantkit.core.errors import SetupError
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model, from_proto
 from quantkit.graph.prepare import prepared
-from quantkit.pipeline.collecting import Collecting
 from quantkit.pipeline.engines import Engines
-from quantkit.pipeline.speed import ExcludeBy
+from quantkit.pipeline.speed import ExcludeBy, notes_on_speed
 from tests.unit.backends.tensorrt import fakes
 from tests.unit.backends.tensorrt.fakes import trt
 from tests.unit.backends.tensorrt.inspected import keep_in_floats, take
-from tests.unit.backends.tensorrt.small_models import Source, images, network
+from tests.unit.backends.tensorrt.small_models import calibrated, network
 
 # Every other node, and everything in FP16, takes 2 ms.
 ALL_FAST = {"conv1": 1.0, "conv2": 1.0, "classifier": 1.0}
 
 
 @pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    trt.built.clear()
-    with fakes.installed():
-        from quantkit.backends.tensorrt import backend, timing
-
-        monkeypatch.setattr(backend, "GpuStopwatch", partial(timing.GpuStopwatch, warmup=1, rounds=3))
+def _stand_in() -> Iterator[None]:
+    with fakes.quickly_timed():
         yield
 
 
@@ -44,8 +38,7 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def calibration(model: Model) -> Calibration:
-    statistics = quantkit.collect(model, Source(images(16), 8), how=Collecting(everything=True))
-    return quantkit.calibrate_ranges(statistics, "max", symmetric=True)
+    return calibrated(model)
 
 
 @pytest.fixture
@@ -64,6 +57,20 @@ def test_profiles_find_what_integers_slow_down(
     assert engines.exclusion(calibration, by="profile") == Exclusion(nodes=("conv1",))
     # FP16, INT8 everywhere, INT8 without conv1.
     assert builds() == 3
+
+
+def test_the_search_says_what_it_tries(model: Model, calibration: Calibration, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    fakes.tell_of_builds()
+    take(monkeypatch, {**ALL_FAST, "conv1": 3.0})
+    Engines(model, BuildOptions(batch=8), progress=told.append).exclusion(calibration, by="profile")
+    assert told == [
+        "looking for what is no faster in INT8: building",
+        "placement 1 of at most 4: building",
+        "placement 1 of at most 4: timing the int8 engine beside the others",
+        "placement 2 of at most 4: building",
+        "placement 2 of at most 4: timing the int8 engine beside the others",
+    ]
 
 
 def test_a_conversion_counts_for_the_product_that_needs_it(
@@ -150,3 +157,33 @@ def test_version_11_has_no_engine_to_inspect(
     monkeypatch.delattr(trt, "IInt8Calibrator")
     with pytest.raises(SetupError, match="QK4025"):
         engines.exclusion(calibration, by="inspector")
+
+
+def blocks(*milliseconds: float) -> Latency:
+    """A latency of ten blocks."""
+    spans = milliseconds * (10 // len(milliseconds))
+    return Latency(sum(milliseconds) / len(milliseconds), 9.0, 200, 1, 20, spans, spans)
+
+
+@pytest.mark.parametrize(
+    ("int8", "said"),
+    [
+        (blocks(1.1), ("INT8 is no faster than FP16 on this GPU for this model: max takes 1.100 ms, FP16 1.000 ms",)),
+        (
+            blocks(0.9, 1.05),
+            (
+                "INT8 is not shown to be faster than FP16 on this GPU for this model (0.90 to 1.05 × the time): "
+                "max takes 0.975 ms, FP16 1.000 ms",
+            ),
+        ),
+        (blocks(0.9), ()),
+        (Latency(0.999, 1.0, 100, 1, 5), ()),
+        (
+            Latency(1.001, 1.0, 100, 1, 5),
+            ("INT8 is no faster than FP16 on this GPU for this model: max takes 1.001 ms, FP16 1.000 ms",),
+        ),
+    ],
+    ids=["slower", "perhaps", "faster", "a little faster, without blocks", "a little slower, without blocks"],
+)
+def test_a_note_on_speed_says_what_is_shown(int8: Latency, said: tuple[str, ...]) -> None:
+    assert notes_on_speed({"FP16": blocks(1.0), "max": int8}) == said
