@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from quantkit.core import arguments, file_kinds
 from quantkit.core.errors import ArtifactError
 from quantkit.core.files import readable, write_whole
 from quantkit.core.json_values import MALFORMED, count, decoded, entries, real, text, texts, truth
 from quantkit.core.notebook import html_table
 from quantkit.core.ranges import Range
+from quantkit.core.sample_hashes import SampleHashes, sample_hashes_from
 
 SCHEMA = "quantkit.calibration/1"
 
@@ -49,6 +51,7 @@ class Provenance:
         preprocessing: canonical JSON of the preprocessing record.
         environment: versions, threads and instruction set of the collecting run.
         synthetic: made-up data was counted; a gate refuses such a calibration.
+        sample_hashes: what the counted samples are known by; ``None`` where that was not written down.
     """
 
     model: str
@@ -57,6 +60,15 @@ class Provenance:
     preprocessing: str = "{}"
     environment: Mapping[str, str] = field(default_factory=dict)
     synthetic: bool = False
+    sample_hashes: SampleHashes | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values that `provenance_from` reads."""
+        document = asdict(self)
+        if self.sample_hashes is None:
+            # As it was before there were hashes: models name their calibration by the digest of its text.
+            del document["sample_hashes"]
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,34 @@ class Calibration:
         """The tensors that carry `note`, sorted."""
         return sorted(name for name, tensor in self.tensors.items() if note in tensor.notes)
 
+    def refuse_other_model(self, digest: str) -> None:
+        """For callers that apply the ranges to the model with that digest.
+
+        Raises:
+            ArtifactError: they were chosen for another model.
+        """
+        if self.provenance.model != digest:
+            raise ArtifactError(
+                "QK3222",
+                "the calibration belongs to another model",
+                cause=f"it was made for {self.provenance.model}, this model is {digest}",
+                hints=["calibrate this model, or give the one that was calibrated"],
+            )
+
+    def chosen_otherwise(self, *, symmetric: bool) -> str:
+        """What has to be known where `symmetric`, or else affine, codes are made of them; empty if they are for such.
+
+        The largest magnitude, which the rule max takes, is the same for both kinds.
+        """
+        if symmetric == self.symmetric or all(tensor.rule == "max" for tensor in self.tensors.values()):
+            return ""
+        said = ("with a zero point", "none", "tensorrt") if symmetric else ("without a zero point", "one", "ort-cpu")
+        return (
+            f"the ranges by {self.rule} were chosen for codes {said[0]}, and these codes have {said[1]}: "
+            f"calibrate with --target {said[2]} for ranges of their own"
+        )
+
+    @arguments.checked
     def save(self, path: Path | str) -> str:
         """Writes canonical JSON, atomically; equal calibrations are equal bytes. Returns the SHA-256."""
         return write_whole(Path(path), self.to_json().encode())
@@ -90,12 +130,13 @@ class Calibration:
             "schema": SCHEMA,
             "rule": self.rule,
             "symmetric": self.symmetric,
-            "provenance": asdict(self.provenance),
+            "provenance": self.provenance.to_document(),
             "tensors": {name: _tensor_to_json(tensor) for name, tensor in self.tensors.items()},
         }
         return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
+    @arguments.checked
     def load(cls, path: Path | str) -> Calibration:
         """Reads what `save` wrote.
 
@@ -110,12 +151,13 @@ class Calibration:
             raise refusal.located(str(path)) from refusal.__cause__
 
     @classmethod
+    @arguments.checked
     def from_json(cls, content: str | bytes) -> Calibration:
         """The calibration that `to_json` wrote."""
         try:
             document = decoded(content)
             if document["schema"] != SCHEMA:
-                raise _refused(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
+                raise _unusable(content, f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
             found = cls(
                 rule=text(document["rule"]),
                 symmetric=truth(document["symmetric"]),
@@ -126,7 +168,7 @@ class Calibration:
             found.to_json().encode()
             return found
         except MALFORMED as reason:
-            raise _refused(f"{type(reason).__name__}: {reason}") from reason
+            raise _unusable(content, f"{type(reason).__name__}: {reason}") from reason
 
     def __repr__(self) -> str:
         kind = "symmetric" if self.symmetric else "affine"
@@ -163,8 +205,8 @@ def _tensor_from_json(entry: Mapping[str, Any]) -> TensorCalibration:
 
 
 def provenance_from(document: Mapping[str, Any]) -> Provenance:
-    """What `dataclasses.asdict` made of a provenance, read back. Raises one of `MALFORMED` on damage."""
-    return Provenance(
+    """The provenance that `to_document` wrote down. Raises one of `MALFORMED` on damage."""
+    found = Provenance(
         model=text(document["model"]),
         samples=count(document["samples"]),
         samples_digest=text(document["samples_digest"]),
@@ -172,6 +214,12 @@ def provenance_from(document: Mapping[str, Any]) -> Provenance:
         environment=texts(document["environment"]),
         synthetic=truth(document["synthetic"]),
     )
+    if (written := document.get("sample_hashes")) is None:
+        return found
+    hashes = sample_hashes_from(written)
+    if hashes.distinct > found.samples:
+        raise ValueError(f"{found.samples} samples have no {hashes.distinct} contents")
+    return replace(found, sample_hashes=hashes)
 
 
 def _share(value: Any) -> float:
@@ -189,6 +237,12 @@ def _range_from_json(ends: Any) -> Range:
     if not -_LARGEST <= low <= 0 <= high <= _LARGEST:
         raise _refused(f"a range of {low} to {high} is not one that calibration writes")
     return Range(low, high)
+
+
+def _unusable(content: str | bytes, cause: str) -> ArtifactError:
+    """What else it is, or else what is wrong with it."""
+    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return file_kinds.mistaken("QK3221", "calibration", raw) or _refused(cause)
 
 
 def _refused(cause: str) -> ArtifactError:

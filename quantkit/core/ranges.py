@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quantkit.core import arguments
 from quantkit.core.arrays import Doubles
 from quantkit.core.errors import DataError
 
@@ -29,7 +30,7 @@ class Range:
 
     def __init__(self, low: float | Doubles, high: float | Doubles) -> None:
         # Adding 0 turns −0 into 0, so that equal ranges are written alike.
-        lows, highs = (np.asarray(np.add(end, 0.0, dtype=np.float64)) for end in (low, high))
+        lows, highs = (_ends(name, end) for name, end in (("low", low), ("high", high)))
         # NaN fails every comparison, so it is refused here as well.
         if lows.shape != highs.shape or not np.all((lows <= highs) & np.isfinite(lows) & np.isfinite(highs)):
             raise DataError(
@@ -75,3 +76,10 @@ class Range:
         if self.low.ndim == 0:
             return f"Range({self.low:.6g}, {self.high:.6g})"
         return f"Range({self.low.size} channels, {self.low.min():.6g} to {self.high.max():.6g})"
+
+
+def _ends(name: str, values: float | Doubles) -> Doubles:
+    try:
+        return np.asarray(np.add(values, 0.0, dtype=np.float64))
+    except (TypeError, ValueError) as reason:
+        raise arguments.refused("Range", name, values, "a number, or one for each channel") from reason

@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from onnx import ModelProto
 
 from quantkit._version import __version__
 from quantkit.core.calibration import Calibration
+from quantkit.core.errors import ArtifactError
+from quantkit.core.json_values import MALFORMED, decoded, encoded
+from quantkit.core.sample_hashes import SampleHashes, sample_hashes_from
 from quantkit.graph.placement import Placement
 
 PREFIX = "quantkit."
+
+_SAMPLE_HASHES = "sample_hashes"
+"""Where it stands which samples were calibrated on: some kilobytes for programs."""
 
 
 def stamp(proto: ModelProto, placement: Placement, calibration: Calibration) -> None:
@@ -30,6 +37,10 @@ def stamp(proto: ModelProto, placement: Placement, calibration: Calibration) -> 
         "synthetic": str(origin.synthetic).lower(),
         "left_out": json.dumps({node.node: node.reason for node in placement.left_out}, ensure_ascii=False),
     }
+    if placement.activations and calibration.chosen_otherwise(symmetric=placement.activations[0].scheme.symmetric):
+        facts["chosen_for"] = "symmetric codes" if calibration.symmetric else "affine codes"
+    if origin.sample_hashes is not None:
+        facts[_SAMPLE_HASHES] = encoded(asdict(origin.sample_hashes))
     others = [entry for entry in proto.metadata_props if not entry.key.startswith(PREFIX)]
     del proto.metadata_props[:]
     proto.metadata_props.extend(others)
@@ -42,6 +53,29 @@ def facts(proto: ModelProto) -> dict[str, str]:
     return {
         entry.key.removeprefix(PREFIX): entry.value for entry in proto.metadata_props if entry.key.startswith(PREFIX)
     }
+
+
+def told(proto: ModelProto) -> dict[str, str]:
+    """What `stamp` wrote for people as well, under its whole keys, sorted."""
+    return {f"{PREFIX}{key}": fact for key, fact in sorted(facts(proto).items()) if key != _SAMPLE_HASHES}
+
+
+def sample_hashes(proto: ModelProto) -> SampleHashes | None:
+    """What the samples are known by that the model was calibrated on; ``None`` where it does not say.
+
+    Raises:
+        ArtifactError: what it says is damaged, so that they could be evaluated unnoticed.
+    """
+    written = facts(proto).get(_SAMPLE_HASHES)
+    try:
+        return None if written is None else sample_hashes_from(decoded(written))
+    except MALFORMED as reason:
+        raise ArtifactError(
+            "QK3224",
+            "the model's record of the samples that it was calibrated on is damaged",
+            cause=f"{type(reason).__name__}: {reason}",
+            hints=["quantize again"],
+        ) from reason
 
 
 def left_out(proto: ModelProto) -> Mapping[str, str]:
