@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from quantkit.pipeline.quantizing import quantize
     from quantkit.pipeline.ranges import calibrate_ranges
     from quantkit.pipeline.rendering import render
-    from quantkit.pipeline.sensitivity import Sensing, sensitivity
+    from quantkit.pipeline.sensing import Sensing
+    from quantkit.pipeline.sensitivity import sensitivity
+    from quantkit.pipeline.tensorrt_calibrator import tensorrt_calibrator
 
 # Public name → module and name there.
 _HOMES = {
@@ -65,7 +67,7 @@ _HOMES = {
     "QuantkitError": "quantkit.core.errors:QuantkitError",
     "Range": "quantkit.core.ranges:Range",
     "Rules": "quantkit.gate.rules:Rules",
-    "Sensing": "quantkit.pipeline.sensitivity:Sensing",
+    "Sensing": "quantkit.pipeline.sensing:Sensing",
     "Sensitivity": "quantkit.core.sensitivity:Sensitivity",
     "Statistics": "quantkit.core.statistics:Statistics",
     "Tolerance": "quantkit.core.tolerance:Tolerance",
@@ -85,6 +87,7 @@ _HOMES = {
     "render": "quantkit.pipeline.rendering:render",
     "save_run": "quantkit.core.run:save",
     "sensitivity": "quantkit.pipeline.sensitivity:sensitivity",
+    "tensorrt_calibrator": "quantkit.pipeline.tensorrt_calibrator:tensorrt_calibrator",
 }
 
 __all__ = [
@@ -127,6 +130,7 @@ __all__ = [
     "render",
     "save_run",
     "sensitivity",
+    "tensorrt_calibrator",
 ]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from quantkit.core import run_document
+from quantkit.core import arguments, file_kinds, run_document
 from quantkit.core.arrays import Array, Counts
 from quantkit.core.artifact import Artifact
 from quantkit.core.comparison import Comparison
@@ -42,6 +42,7 @@ def rows_beside(run: Path) -> Path:
     return run.with_name("samples.jsonl" if run.stem == "run" else f"{run.stem}.samples.jsonl")
 
 
+@arguments.checked_as("save_run")
 def save(comparison: Comparison, path: Path | str) -> tuple[Artifact, Artifact]:
     """Writes both files, or neither; equal comparisons are equal bytes. Returns the run and its rows."""
     run = Path(path)
@@ -61,6 +62,7 @@ def _rows_named_by(run: Path) -> str | None:
         return None
 
 
+@arguments.checked_as("load_run")
 def load(path: Path | str) -> Comparison:
     """Reads what `save` wrote. A torn last line of the rows is dropped, with a note in the comparison.
 
@@ -75,14 +77,19 @@ def load(path: Path | str) -> Comparison:
         bare, shape = run_document.read(document)
         name, digest = text(document["rows"]["file"]), text(document["rows"]["sha256"])
     except ArtifactError as refusal:
-        raise refusal.located(str(run)) from refusal.__cause__
+        raise (_mistaken(content) or refusal).located(str(run)) from refusal.__cause__
     except (*MALFORMED, UsageError) as reason:
-        raise run_document.refused(f"{type(reason).__name__}: {reason}").located(str(run)) from reason
+        damaged = run_document.refused(f"{type(reason).__name__}: {reason}")
+        raise (_mistaken(content) or damaged).located(str(run)) from reason
     rows = _rows_path(run, name)
     try:
         return _with_rows(bare, shape, rows, digest)
     except MALFORMED as reason:
         raise _strange(rows, f"{type(reason).__name__}: {reason}") from reason
+
+
+def _mistaken(content: bytes) -> ArtifactError | None:
+    return file_kinds.mistaken("QK3241", "run", content)
 
 
 def _rows_path(run: Path, name: str) -> Path:

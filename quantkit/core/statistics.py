@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import reduce
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from quantkit.core import arguments, plugins
 from quantkit.core.arrays import Floats
 from quantkit.core.errors import ArtifactError
 from quantkit.core.histogram import Histogram
 from quantkit.core.notebook import html_table
+from quantkit.core.text import enumerated
 
 SCHEMA = 1
+
+# Imports this module, and the package that reads the format, which whoever only counts does not need.
+_FILE = "quantkit.core.statistics_file"
 
 
 class SampleId(NamedTuple):
@@ -101,6 +107,7 @@ class Statistics:
         object.__setattr__(self, "histograms", dict(sorted(self.histograms.items())))
         object.__setattr__(self, "channels", dict(sorted(self.channels.items())))
 
+    @arguments.checked
     def merge(self, other: Statistics) -> Statistics:
         """The statistics of both sets of samples.
 
@@ -122,6 +129,23 @@ class Statistics:
     def as_part(self, number: int, count: int) -> Statistics:
         """The same, as shard `number` of `count`."""
         return replace(self, parts=_whole({f"{number}/{count}"}))
+
+    @arguments.checked
+    def save(self, path: Path | str) -> str:
+        """Writes one safetensors file, atomically; equal statistics are equal bytes. Returns the SHA-256."""
+        return str(plugins.optional(_FILE).save(self, Path(path)))
+
+    @classmethod
+    @arguments.checked
+    def load(cls, path: Path | str) -> Statistics:
+        """Reads what `save` wrote.
+
+        Raises:
+            ArtifactError: no such file, not saved statistics, another schema, or content that counting cannot have
+                left.
+        """
+        found: Statistics = plugins.optional(_FILE).load(Path(path))
+        return found
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -189,9 +213,8 @@ _MOST_NAMED = 5
 
 def incomplete(absent: Sequence[str]) -> str:
     """What is wrong with statistics that lack shards."""
-    more = f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
     return (
-        f"the statistics are of a part of the data: shard {', '.join(absent[:_MOST_NAMED])}{more} "
+        f"the statistics are of a part of the data: shard {enumerated(absent, _MOST_NAMED)} "
         f"{'is' if len(absent) == 1 else 'are'} missing, and so may be the largest values"
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialized
 
+from quantkit.core import file_kinds
 from quantkit.core.arrays import Array, Counts
 from quantkit.core.errors import ArtifactError
 from quantkit.core.files import readable, write_whole
@@ -26,6 +27,9 @@ _COUNTS = "counts"  # int64[T, 2, 4096]: above zero, below
 _TALLIES = "tallies"  # int64[T, 5]: exponent, exact zeros, NaN, +inf, −inf
 _EXTREMA = "extrema"  # float32[T, 2]: smallest and largest finite value
 _CHANNELS = "channels"  # float32[2, C]: smallest, largest
+
+# Bytes of a file that is no statistics, up to which it is read to say what else it is.
+_LOOKED_AT = 64 << 20
 
 _MOST_PARTS = 1 << 16
 """More shards than anybody has machines for."""
@@ -56,7 +60,8 @@ def load(path: Path) -> Statistics:
             arrays = {name: stored.get_tensor(name) for name in (_COUNTS, _TALLIES, _EXTREMA, _CHANNELS)}
         return _statistics(header, arrays)
     except SafetensorError as reason:
-        raise _foreign(path, str(reason)) from reason
+        other = file_kinds.other_than("statistics", path.read_bytes()) if path.stat().st_size <= _LOOKED_AT else None
+        raise _foreign(path, f"it is {other}" if other else str(reason)) from reason
     except ArtifactError as refusal:
         raise refusal.located(str(path)) from refusal.__cause__
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:

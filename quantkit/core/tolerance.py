@@ -6,9 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from quantkit.core import arguments
 from quantkit.core.errors import UsageError
+from quantkit.core.plugins import did_you_mean
 
 _UNITS = ("pp", "%", "dB", "")
+_EXAMPLES = 'give min_ratio=0.99, or max_drop=quantkit.Drop(1, "pp")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,24 @@ class Drop:
 
     Args:
         size: how much.
-        unit: ``"pp"``, percentage points of a share; ``"%"``, hundredths of the reference's value; or the metric's own.
+        unit: ``"pp"``, percentage points of a share; ``"%"``, hundredths of the reference's value; or the metric's own,
+            ``"dB"`` or none.
+
+    Raises:
+        UsageError: no size, or a unit that no metric has.
     """
 
     size: float
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses what can be no limit."""
+        arguments.hold_fields(self)
+        if self.unit not in _UNITS:
+            hints = [*did_you_mean(self.unit, [*_UNITS]), "units are 'pp', '%', 'dB' and '' for a metric without one"]
+            raise UsageError("QK1096", f"Drop: no metric is measured in {self.unit!r}", hints=hints)
+        if not 0 <= self.size < math.inf:
+            raise arguments.refused("Drop", "size", self.size, "a finite size of at least 0; a drop is positive")
 
     def __str__(self) -> str:
         return f"{self.size:g}{self.unit}"
@@ -83,10 +99,21 @@ class Tolerance:
     Args:
         min_ratio: the candidate has to keep this part of the reference's value, as MLPerf asks.
         max_drop: it may lose this much.
+
+    Raises:
+        UsageError: neither is given, or a ratio that is none.
     """
 
     min_ratio: float | None = None
     max_drop: Drop | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what limits nothing."""
+        arguments.hold_fields(self)
+        if self.min_ratio is None and self.max_drop is None:
+            raise UsageError("QK1096", "Tolerance: neither a ratio nor a drop is given", hints=[_EXAMPLES])
+        if self.min_ratio is not None and not 0 <= self.min_ratio <= 1:
+            raise arguments.refused("Tolerance", "min_ratio", self.min_ratio, "a part from 0 to 1, such as 0.99")
 
     def limit(self, reference: float, unit: str, metric: str, *, higher_is_better: bool = True) -> float:
         """The drop that is still tolerated: min((1 − min_ratio) · reference, max_drop).

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from quantkit.core import arguments
 from quantkit.core.tolerance import PRESETS, Tolerance
+
+# Beyond this, bounds change sides.
+_MOST_ALPHA = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,9 @@ class Rules:
         shared_machine: latency was measured beside other jobs, so that limits on it only warn.
         allow_overlap: judge although samples were calibrated on and evaluated.
         allow_cross_env: a baseline from another environment counts in full.
+
+    Raises:
+        UsageError: a value of another kind, or one that no figure can be held to.
     """
 
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
@@ -44,3 +52,17 @@ class Rules:
     shared_machine: bool = False
     allow_overlap: bool = False
     allow_cross_env: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses what would judge nothing, or everything alike."""
+        arguments.hold_fields(self)
+        if not 0 < self.alpha <= _MOST_ALPHA:
+            raise arguments.refused("Rules", "alpha", self.alpha, f"a chance above 0 and at most {_MOST_ALPHA}")
+        for name in ("max_flips", "min_int8_share"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share <= 1:
+                raise arguments.refused("Rules", name, share, "a part from 0 to 1")
+        arguments.hold_least(self, max_size=0, max_missing_scales=0)
+        for name, limit in {**self.minimums, **self.latency}.items():
+            if not math.isfinite(limit):
+                raise arguments.refused("Rules", f"the limit of {name}", limit, "a finite number")
