@@ -14,11 +14,15 @@ from scipy.special import bdtr, bdtrc, betaincinv, ndtri
 
 from quantkit.core.comparison import Interval
 
+PAIRED_METHOD = "Tango score, widened to the exact conditional interval"
+"""How the limits of a paired difference were computed; they change only with this name."""
+
 # From a range of at most 2 to an error below 1e-12, far below a hundredth of a flip of a billion samples.
 _HALVINGS = 41
 
-# From so many flips on the normal approximation of a test's power is off by less than a twentieth.
-_ENOUGH_FLIPS = 30
+ENOUGH_FLIPS = 30
+"""From so many on the normal approximation of a test's power is off by less than a twentieth."""
+
 _POWER = 0.8
 
 
@@ -42,7 +46,11 @@ def paired_difference(regressed: int, fixed: int, samples: int, level: float = 0
     The limits are the wider of two intervals at each end. Tango's score interval covers as stated when flips are
     many and is a little too narrow, towards 0, when they are few. The exact conditional interval is right about the
     direction, and contains 0 exactly when `mcnemar` does not reject, but takes the number of flips for known: alone it
-    misses a true drop up to 46 % of the time. Together they cover at least 94.5 % wherever that was computed.
+    misses a true drop up to 46 % of the time. Together they cover at least 94.5 % wherever that was computed: of
+    1,000 samples at least 99.8, 97.8 and 96.0 % where 0.2, 0.5 and 1 % of them flip, whichever way.
+
+    Without flips it is narrowest, 2 · z² / (n + z²) wide: that none were seen does not say that there are none. Flips
+    all one way shift it, so that its end on the other side may be nearer to 0 than without any.
 
     >>> print(paired_difference(regressed=5, fixed=0, samples=1000))
     -0.005 [-0.011651, +0.00021824]
@@ -55,7 +63,7 @@ def paired_difference(regressed: int, fixed: int, samples: int, level: float = 0
         low=min(score[0], conditional[0]),
         high=max(score[1], conditional[1]),
         level=level,
-        method="Tango score, widened to the exact conditional interval",
+        method=PAIRED_METHOD,
     )
 
 
@@ -88,7 +96,7 @@ def minimum_detectable_drop(flips: int, samples: int) -> float | None:
     True
     """
     normal = float(ndtri(0.95) + ndtri(_POWER)) * math.sqrt(flips)
-    if flips >= _ENOUGH_FLIPS:
+    if flips >= ENOUGH_FLIPS:
         return normal / samples
     if flips == 0 or _power(flips, flips) < _POWER:
         return None

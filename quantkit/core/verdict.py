@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from quantkit.core.comparison import Comparison, Interval
+from quantkit.core.figures import change, milliseconds, value
 from quantkit.core.notebook import html_table
 
 
@@ -65,6 +67,28 @@ class Check:
         return f"{self.model}/{self.metric} against {self.against}"
 
     @property
+    def word(self) -> str:
+        """The verdict; a failure that decides nothing is a warning."""
+        return "WARNING" if self.advisory and self.verdict is Verdict.FAIL else str(self.verdict)
+
+    def shown(self, figure: float | None) -> str:
+        """One of its figures with the unit; nothing for none."""
+        if figure is None:
+            return ""
+        return milliseconds(figure) if self.unit == "ms" else value(figure, self.unit)
+
+    @property
+    def shown_limit(self) -> str:
+        """What is allowed: a drop, or the figure itself."""
+        if self.limit is None or self.drop is None:
+            return self.shown(self.limit)
+        return change(self.limit, self.unit).removeprefix("+")
+
+    def __repr__(self) -> str:
+        moved = " → ".join(filter(None, map(self.shown, (self.reference, self.candidate))))
+        return f"Check({self.word}: {self.name}, {moved})"
+
+    @property
     def decides(self) -> bool:
         """Whether it is a failure that counts."""
         return self.verdict is Verdict.FAIL and not self.advisory
@@ -94,24 +118,34 @@ class Judgement:
             return Verdict.FAIL
         return Verdict.PASS if counted and set(counted) == {Verdict.PASS} else Verdict.INCONCLUSIVE
 
+    @property
+    def headline(self) -> str:
+        """The verdict on everything, and how it comes about."""
+        counts = Counter(check.word for check in self.checks)
+        told = ", ".join(
+            f"{counts[kind]} {kind}" for kind in ("FAIL", "WARNING", "INCONCLUSIVE", "PASS") if counts[kind]
+        )
+        return f"{self.verdict}: {told or 'no checks'} on {len(self.comparison.samples)} samples"
+
+    def __repr__(self) -> str:
+        return f"Judgement({self.headline})"
+
     def _repr_html_(self) -> str:
         header = ["", "check", "reference", "now", "limit", "why"]
         rows = [
             [
-                str(check.verdict),
+                check.word,
                 check.name,
-                *map(_shown, (check.reference, check.candidate, check.limit)),
+                check.shown(check.reference),
+                check.shown(check.candidate),
+                check.shown_limit,
                 check.reason,
             ]
             for check in self.checks
         ]
-        return html_table(f"{self.verdict} on {len(self.comparison.samples)} samples", header, rows)
+        return html_table(self.headline, header, rows)
 
     @property
     def warnings(self) -> tuple[Check, ...]:
         """Failures that decide nothing."""
         return tuple(check for check in self.checks if check.advisory and check.verdict is Verdict.FAIL)
-
-
-def _shown(figure: float | None) -> str:
-    return "" if figure is None else f"{figure:.5g}"

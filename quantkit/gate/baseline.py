@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from quantkit.core.arrays import Array
 from quantkit.core.comparison import Comparison, Interval, Latency, MetricSummary, Outcome
+from quantkit.core.timing import PERCENTILES, time_ratio
 from quantkit.core.tolerance import Tolerance
 
 
@@ -60,6 +61,10 @@ class Record:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        told = "no outcomes" if self.outcomes is None else f"{len(self.outcomes)} outcomes"
+        return f"Record(fp32 {self.fp32:.5g}, int8 {self.int8:.5g}, {told})"
+
     def _plain(self) -> tuple[object, ...]:
         return self.fp32, self.int8, self.unit, self.drop, self.discordant, self.calibration, self.environment
 
@@ -78,11 +83,13 @@ class Timing:
         fp32: the reference's latency then.
         int8: the candidate's.
         environment: what they ran on.
+        ratios: percentile → how many times as long the candidate took, with an interval, where that is known.
     """
 
     fp32: Latency
     int8: Latency
     environment: Mapping[str, str] = field(default_factory=dict)
+    ratios: Mapping[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,9 @@ class Baseline:
     records: Mapping[str, Record]
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     timings: Mapping[str, Timing] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Baseline(of {self.updated}: {len(self.records)} checks on {self.dataset.samples} samples)"
 
 
 def key(outcome: Outcome, metric: str) -> str:
@@ -158,9 +168,17 @@ def record(comparison: Comparison, outcome: Outcome, summary: MetricSummary, val
 
 
 def timing(comparison: Comparison, outcome: Outcome) -> Timing | None:
-    """How long both took now, where that was measured."""
+    """How long both took now, where that was measured; single blocks of calls are too many for a file in git."""
     fp32, int8 = comparison.reference.latency, outcome.subject.latency
-    return None if fp32 is None or int8 is None else Timing(fp32, int8, dict(comparison.environment))
+    if fp32 is None or int8 is None:
+        return None
+    found = {percentile: time_ratio(int8, fp32, percentile=percentile) for percentile in PERCENTILES}
+    return Timing(
+        replace(fp32, p50s_ms=(), p90s_ms=()),
+        replace(int8, p50s_ms=(), p90s_ms=()),
+        dict(comparison.environment),
+        {percentile: ratio for percentile, ratio in found.items() if ratio},
+    )
 
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

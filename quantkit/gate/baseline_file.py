@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,18 +15,19 @@ from typing import Any
 
 import numpy as np
 
+from quantkit.core import arguments, file_kinds
 from quantkit.core.arrays import Array
 from quantkit.core.artifact import Artifact
 from quantkit.core.comparison import Interval, Latency
-from quantkit.core.errors import ArtifactError, TooLittleError
+from quantkit.core.errors import ArtifactError, QuantkitError, TooLittleError, UsageError
 from quantkit.core.files import named, readable, replacing_named, write_whole
 from quantkit.core.json_values import MALFORMED, count, decoded, encoded, entries, real, text, texts
 from quantkit.core.tolerance import Drop, Tolerance
 from quantkit.gate import stored_outcomes
 from quantkit.gate.baseline import Baseline, DataSet, Record, Timing
+from quantkit.gate.consistency import refuse_edited
 
 SCHEMA = "quantkit.baseline/1"
-NAME = "quantkit.baseline.json"
 
 LARGEST = 64 << 10
 """Bytes of outcomes that may stand in the file itself; more would hide the figures in every diff."""
@@ -140,7 +142,17 @@ def _from_drop(drop: Interval | None) -> dict[str, Any]:
 
 
 def _from_timing(timing: Timing) -> dict[str, Any]:
-    return {"fp32": asdict(timing.fp32), "int8": asdict(timing.int8), "env": dict(timing.environment)}
+    ratios = {percentile: asdict(ratio) for percentile, ratio in timing.ratios.items()}
+    return {
+        "fp32": _from_latency(timing.fp32),
+        "int8": _from_latency(timing.int8),
+        "env": dict(timing.environment),
+        **({"ratios": ratios} if ratios else {}),
+    }
+
+
+def _from_latency(latency: Latency) -> dict[str, Any]:
+    return {name: getattr(latency, name) for name in ("p50_ms", "p90_ms", "runs", "batch", "warmup")}
 
 
 def _from_tolerance(tolerance: Tolerance) -> dict[str, Any]:
@@ -151,12 +163,14 @@ def _from_tolerance(tolerance: Tolerance) -> dict[str, Any]:
     return {name: limit for name, limit in given.items() if limit is not None}
 
 
+@arguments.checked_as("load_baseline")
 def load(path: Path | str) -> Baseline:
     """Reads what `save` wrote.
 
     Raises:
         TooLittleError: there is no such file: nothing can be said about a regression.
-        ArtifactError: it is of another schema, damaged, or its outcomes are missing or of another baseline.
+        ArtifactError: it is of another schema, damaged, its outcomes are missing or of another baseline, or its
+            figures are not those of its outcomes.
     """
     path = Path(path)
     if not path.exists():
@@ -167,10 +181,22 @@ def load(path: Path | str) -> Baseline:
     try:
         document = decoded(content)
         if document["schema"] != SCHEMA:
-            raise _refused(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}", path)
-        return _read(document, path)
+            raise _unusable(content, f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}", path)
+        found = _read(document, path)
+        refuse_edited(found)
+        return found
     except (*MALFORMED, *_BROKEN_ARCHIVE) as reason:
-        raise _refused(f"{type(reason).__name__}: {reason}", path) from reason
+        raise _unusable(content, f"{type(reason).__name__}: {reason}", path) from reason
+    except UsageError as reason:
+        # A tolerance that nobody could have asked for.
+        raise _refused(reason.title, path) from reason
+    except ArtifactError as refusal:
+        raise refusal.located(str(path)) from refusal.__cause__
+
+
+def _unusable(content: bytes, cause: str, path: Path) -> QuantkitError:
+    """What else the file is, or else what is wrong with it."""
+    return (file_kinds.mistaken("QK6011", "baseline", content) or _refused(cause, path)).located(str(path))
 
 
 def _refused(cause: str, path: Path) -> ArtifactError:
@@ -221,7 +247,15 @@ def _to_drop(entry: Mapping[str, Any]) -> Interval | None:
 
 
 def _to_timing(entry: Mapping[str, Any]) -> Timing:
-    return Timing(_to_latency(entry["fp32"]), _to_latency(entry["int8"]), texts(entry["env"]))
+    ratios = {text(percentile): _to_ratio(ratio) for percentile, ratio in entry.get("ratios", {}).items()}
+    return Timing(_to_latency(entry["fp32"]), _to_latency(entry["int8"]), texts(entry["env"]), ratios)
+
+
+def _to_ratio(entry: Mapping[str, Any]) -> Interval:
+    low, estimate, high, level = (real(entry[name]) for name in ("low", "estimate", "high", "level"))
+    if not (0 <= low <= estimate <= high and 0 < estimate < math.inf and 0 < level < 1):
+        raise ValueError(f"{low} to {high} is no interval of a ratio")
+    return Interval(estimate, low, high, level, text(entry["method"]))
 
 
 def _to_latency(entry: Mapping[str, Any]) -> Latency:
@@ -231,12 +265,9 @@ def _to_latency(entry: Mapping[str, Any]) -> Latency:
 
 def _to_tolerance(entry: Mapping[str, Any]) -> Tolerance:
     ratio, drop = entry.get("min_ratio"), entry.get("max_drop")
-    found = Tolerance(
+    return Tolerance(
         min_ratio=None if ratio is None else real(ratio), max_drop=None if drop is None else Drop.parsed(text(drop))
     )
-    if found == Tolerance():
-        raise ValueError("a tolerance says nothing")
-    return found
 
 
 def _to_outcomes(entry: Mapping[str, Any], samples: int, arrays: Mapping[str, bytes]) -> Array:

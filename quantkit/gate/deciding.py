@@ -53,17 +53,18 @@ def _unfailed(question: Question, alpha: float) -> Verdict:
 
 
 def power(question: Question) -> Mapping[str, float]:
-    """The minimum detectable drop, and about how many samples would settle the question.
+    """The minimum detectable drop, and about how many samples would settle the question, if what drop is the true one.
 
     So many that the limit is told from no drop 4 times in 5; or, where there are as many already, from the drop that
     was found.
     """
     evidence, limit = question.evidence, question.limit
     facts = {} if evidence.detectable is None else {"minimum_detectable_drop": evidence.detectable}
-    for away in (limit, abs(limit - evidence.bounds(0.05).estimate)):
+    for supposed in (0.0, evidence.bounds(0.05).estimate):
+        away = abs(limit - supposed)
         needed = evidence.needed(away) if away > 0 else 0.0
         if needed > evidence.samples and math.isfinite(needed):
-            return {**facts, "needed": _rounded(needed)}
+            return {**facts, "needed": _rounded(needed), "supposed_drop": supposed}
     return facts
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from quantkit.core import arguments
 from quantkit.core.comparison import DOUBTFUL, Comparison, MetricSummary, Outcome
-from quantkit.core.errors import ArtifactError, ExitCode, TooLittleError
+from quantkit.core.errors import ExitCode, TooLittleError
 from quantkit.core.verdict import Check, Judgement, Verdict
 from quantkit.gate import baseline as stored
 from quantkit.gate.baseline import Baseline, Record, differences
+from quantkit.gate.consistency import refuse_other_data
 from quantkit.gate.deciding import verdicts
 from quantkit.gate.evidence import Evidence, Pairs, apart, drawn
 from quantkit.gate.limits import exceeded
 from quantkit.gate.paired import between, clusters_by, drop_of, own_values
 from quantkit.gate.refusals import judged
 from quantkit.gate.rules import Rules
+from quantkit.gate.slowness import slower
 from quantkit.gate.trials import Trial, bounds, drops, measured, noise_floor, tolerated
 
-FAIL_ON = ("regression", "inconclusive", "warning")
-"""What ends with another exit code than 0, each with those before it."""
 
-
+@arguments.checked
 def judge(comparison: Comparison, rules: Rules | None = None, baseline: Baseline | None = None) -> Judgement:
     """Checks every candidate against the reference, against its baseline, and against every limit that is set.
 
@@ -42,12 +43,7 @@ def judge(comparison: Comparison, rules: Rules | None = None, baseline: Baseline
         _refuse_strangers(baseline, outcomes)
     trials = [trial for outcome in outcomes for trial in court.trials(outcome)]
     found = court.answered(trials)
-    timings = {} if baseline is None else baseline.timings
-    limits = [
-        check
-        for outcome in outcomes
-        for check in exceeded(comparison, outcome, rules, timings.get(stored.model_key(outcome)))
-    ]
+    limits = [check for outcome in outcomes for check in exceeded(comparison, outcome, rules)]
     return Judgement(comparison, (*found, *limits), rules.alpha, tuple(court.notes(outcomes)))
 
 
@@ -76,22 +72,16 @@ class _Court:
     baseline: Baseline | None
 
     def __post_init__(self) -> None:
-        if self.baseline is None:
-            return
-        then, now = self.baseline.dataset, stored.dataset(self.comparison)
-        if then.manifest != now.manifest:
-            raise ArtifactError(
-                "QK6012",
-                "the baseline is of another data set",
-                cause=f"{then.samples} samples then, {now.samples} now, or others, or with other labels",
-                hints=["compare on the data of the baseline", "quantkit baseline update --new-dataset, with a reason"],
-            )
+        if self.baseline is not None:
+            refuse_other_data(self.baseline, self.comparison)
 
     def trials(self, outcome: Outcome) -> Iterator[Trial]:
-        """Every question about one candidate that samples answer."""
+        """Every question about one candidate that samples or calls answer."""
         yield from drops(self.comparison, outcome, self.rules)
         yield from self._regressions(outcome)
         yield from bounds(outcome, self.rules)
+        timings = {} if self.baseline is None else self.baseline.timings
+        yield from slower(self.comparison, outcome, self.rules, timings.get(stored.model_key(outcome)))
 
     def _regressions(self, outcome: Outcome) -> Iterator[Trial]:
         """What each metric lost against the same model's baseline."""
@@ -152,7 +142,13 @@ class _Court:
 
 
 def exit_code(judgement: Judgement, fail_on: str = "regression") -> ExitCode:
-    """What a CI job branches on: 1 for a regression, 5 for an open question where that was asked for."""
+    """What a CI job branches on: 1 for a regression, 5 for an open question where that was asked for.
+
+    Args:
+        judgement: what was found.
+        fail_on: what ends with another code than 0: ``"regression"``, ``"inconclusive"`` or ``"warning"``, each with
+            those before it.
+    """
     if judgement.verdict is Verdict.FAIL:
         return ExitCode.GATE_FAILED
     if fail_on == "warning" and (judgement.warnings or judgement.notes):

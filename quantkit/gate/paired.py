@@ -9,30 +9,40 @@ import numpy as np
 
 from quantkit.core.arrays import Array, Counts, Doubles
 from quantkit.core.comparison import Comparison, Interval, MetricSummary, Outcome
-from quantkit.core.errors import DataError, UsageError
+from quantkit.core.errors import ArtifactError, DataError, UsageError
 from quantkit.gate.evidence import Evidence, Flips, Pairs, Stored, turned
 
 
 def own_values(outcome: Outcome, summary: MetricSummary) -> Array | None:
-    """The metric of each sample, bool[n] or float64[n], where the metric is their mean; otherwise none."""
-    return _mean_of(outcome, _column(summary), summary.candidate)
+    """The metric of each sample, bool[n] or float64[n], where the metric is their mean; otherwise none.
+
+    Raises:
+        ArtifactError: it is the share of those that are right, and the run says another one.
+    """
+    return _mean_of(outcome, _column(summary), summary.candidate, summary.samples)
 
 
 def reference_values(outcome: Outcome, summary: MetricSummary) -> Array | None:
     """The same of the reference."""
-    return _mean_of(outcome, f"{_column(summary)}_reference", summary.reference)
+    return _mean_of(outcome, f"{_column(summary)}_reference", summary.reference, summary.samples)
 
 
 def _column(summary: MetricSummary) -> str:
     return summary.metric.replace("-", "_")
 
 
-def _mean_of(outcome: Outcome, column: str, mean: float | None) -> Array | None:
+def _mean_of(outcome: Outcome, column: str, mean: float | None, samples: int) -> Array | None:
     values = outcome.rows.get(column)
     if values is None or mean is None or not len(values) or values.dtype.kind not in "bf":
         return None
     # Sums of so many doubles agree to far more digits, in whatever order they are added up.
-    return values if math.isclose(float(values.mean()), mean, rel_tol=1e-9, abs_tol=1e-12) else None
+    if math.isclose(float(values.mean()), mean, rel_tol=1e-9, abs_tol=1e-12):
+        return values
+    if values.dtype.kind == "b" and len(values) == samples:
+        # Right and wrong are counted, and nothing else is made of them; only of a torn file some are missing.
+        title = f"{column} of {outcome.subject.name} is {mean:.10g} in the run, and its rows make {values.mean():.10g}"
+        raise ArtifactError("QK6022", title, where=outcome.subject.path, hints=["compare again"])
+    return None
 
 
 def against_reference(outcome: Outcome, summary: MetricSummary, clusters: Counts | None) -> Evidence | Pairs | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quantkit.core.comparison import Interval
+from quantkit.core.figures import change, plain, value
 from quantkit.core.verdict import Verdict
-from quantkit.report._figures import change, value
-from quantkit.report._numbers import plain
+
+SHARED_RISK = "; alone it would fail, but the risk of that by chance is shared by all checks"
 
 
 def reason(
@@ -24,8 +25,8 @@ def reason(
         return f"{found}; the drop is at least {_size(drop.low, unit)}, and {tolerated}{noise}"
     if verdict is Verdict.PASS:
         return f"{found}; {_worst(drop.high, unit)}, and {tolerated}{noise}"
-    shared = "; alone it would fail, but the risk of that by chance is shared by all checks" if drop.low > limit else ""
-    power = f"; {_power(facts, limit, unit)}{_needed(facts)}"
+    shared = SHARED_RISK if drop.low > limit else ""
+    power = f"; {_power(facts, limit, unit)}{_needed(facts, unit)}"
     return f"n = {samples}{_flips(samples, facts)}, {found}{power}{noise}{shared}"
 
 
@@ -68,9 +69,13 @@ def _power(facts: Mapping[str, float], limit: float, unit: str) -> str:
     return f"MDE {_size(detectable, unit)} {'>' if detectable > limit else '≤'} {tolerance}"
 
 
-def _needed(facts: Mapping[str, float]) -> str:
+def _needed(facts: Mapping[str, float], unit: str) -> str:
     # Where something is lost, more are needed, and where as much as the limit is lost, none are enough.
-    return f"; need ≈ {facts['needed']:.0f} samples if nothing is lost" if "needed" in facts else ""
+    if "needed" not in facts:
+        return ""
+    supposed = facts.get("supposed_drop", 0.0)
+    told = "if nothing is lost" if supposed == 0 else f"if it really {_moved(supposed, unit)}"
+    return f"; need ≈ {facts['needed']:.0f} samples {told}"
 
 
 def _noise(facts: Mapping[str, float], unit: str) -> str:

@@ -23,7 +23,7 @@ def judged(comparison: Comparison, rules: Rules) -> Sequence[Outcome]:
         raise TooLittleError("QK6001", "0 samples were evaluated", hints=["compare again, with data"])
     if not comparison.candidates:
         raise TooLittleError("QK6001", "the run has no candidate to judge", hints=["compare again, with a model"])
-    everyone = [outcome for outcome in comparison.candidates if not _is_yardstick(outcome, comparison)]
+    everyone = [outcome for outcome in comparison.candidates if not comparison.is_yardstick(outcome)]
     found = [_called(name, comparison) for name in rules.models or ()] or everyone or list(comparison.candidates)
     for outcome in found:
         _refuse_unquantized(outcome, comparison)
@@ -39,13 +39,6 @@ def _called(name: str, comparison: Comparison) -> Outcome:
         hints = [*plugins.did_you_mean(name, list(outcomes)), f"there are: {', '.join(outcomes)}"]
         raise UsageError("QK6006", f"the run has no candidate called {name!r}", hints=hints)
     return outcomes[name]
-
-
-def _is_yardstick(outcome: Outcome, comparison: Comparison) -> bool:
-    """Whether it is the reference's own model as an engine in floats, built for INT8 to be measured against."""
-    coverage = outcome.subject.coverage
-    engine = coverage.engine if coverage else None
-    return engine is not None and engine.is_floating and outcome.subject.digest == comparison.reference.digest
 
 
 def _refuse_unquantized(outcome: Outcome, comparison: Comparison) -> None:
@@ -82,10 +75,14 @@ def _says_synthetic(record: str) -> bool:
 
 def _refuse_shared(outcome: Outcome, comparison: Comparison) -> None:
     """As far as the run knows: whoever compared may have counted, and two whole sets may be one."""
-    counted, samples = comparison.data.get("calibrated_on", ""), len(comparison.samples)
-    same = outcome.subject.provenance.get("quantkit.samples_digest") == comparison.data.get("samples_sha256", "none")
+    known, samples = outcome.subject.provenance, len(comparison.samples)
+    # Of one candidate, or of all of a job.
+    counted = known.get("calibrated_on") or comparison.data.get("calibrated_on", "")
+    same = known.get("quantkit.samples_digest") == comparison.data.get("samples_sha256", "none")
     if same or (counted.isdecimal() and int(counted) > 0):
         title = f"{samples if same else counted} of {samples} evaluated samples were also calibrated on"
         cause = "accuracy on them is better than on other data"
-        hints = ["evaluate on other samples", "--allow-overlap judges all the same"]
+        # Leaving out all of them leaves nothing.
+        without = [] if same else ["or calibrate or compare again without them: --exclude-samples GLOB"]
+        hints = ["evaluate on other samples", *without, "--allow-overlap judges all the same"]
         raise DataError("QK6009", title, cause=cause, hints=hints)

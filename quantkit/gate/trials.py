@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from quantkit.core import plugins
-from quantkit.core.comparison import Comparison, Interval, MetricSummary, Outcome
+from quantkit.core.comparison import DOUBTFUL, Comparison, Interval, MetricSummary, Outcome
 from quantkit.core.errors import DataError, TooLittleError, UsageError
 from quantkit.core.tolerance import Tolerance
 from quantkit.core.verdict import Check, Verdict
@@ -41,7 +41,7 @@ class Trial:
         drop = evidence.bounds(alpha)
         facts = {**evidence.facts, **power(question)}
         if verdict is not Verdict.INCONCLUSIVE:
-            facts.pop("needed", None)
+            facts = {name: fact for name, fact in facts.items() if name not in ("needed", "supposed_drop")}
         return Check(
             model=self.model,
             metric=self.summary.metric,
@@ -79,7 +79,8 @@ def tolerated(comparison: Comparison, outcome: Outcome, rules: Rules) -> Mapping
     if rules.minimums or rules.latency or any(limit is not None for limit in limits):
         return {}
     known = ", ".join(summary.metric for summary in outcome.metrics) or "nothing"
-    cause = f"measured: {known}, none of which the reference has a value of; {len(comparison.samples)} samples"
+    told = f"measured: {known}, none of which the reference has a value of; {len(comparison.samples)} samples"
+    cause = "; ".join([told, *(note.removeprefix(DOUBTFUL) for note in comparison.notes if note.startswith(DOUBTFUL))])
     hints = ["compare with labels", "or name a bound, such as --min agreement=0.98"]
     raise TooLittleError("QK6008", "there is no accuracy to judge", cause=cause, hints=hints)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from quantkit.comparison.outputs import chosen, lacking
-from quantkit.comparison.proportions import mcnemar
+from quantkit.comparison.proportions import mcnemar, paired_difference
 from quantkit.comparison.truth import Named, refused
 from quantkit.comparison.verification import FOLDS, Verification, folds
 from quantkit.comparison.weighted import RESAMPLES, paired
 from quantkit.core.arrays import Array, Batch, Counts, Doubles
-from quantkit.core.comparison import MetricSummary
+from quantkit.core.comparison import Interval, MetricSummary
 from quantkit.core.errors import TooLittleError
 from quantkit.core.files import readable
 from quantkit.core.ports import Answers, Metric, Obstacle
@@ -32,7 +32,13 @@ class FaceVerificationMetric:
     """Accuracy over pairs at the best threshold, in 10 folds, with TAR at FAR = 1 % and 0.1 % as further figures.
 
     Embeddings are compared by their cosine. The threshold for each fold is the best one of the other nine. What is
-    drawn for the intervals is pairs, and the thresholds are chosen anew for each resample.
+    counted, and drawn for the intervals, is pairs, and the thresholds are chosen anew for each resample.
+
+    The interval of the difference is the wider, at each end, of that bootstrap and of `paired_difference` of the
+    decisions. The bootstrap alone knows nothing of flips that were not seen: with thresholds that move no decision it
+    is 0 wide, and of 400 pairs of which one in 2,000 flips it covered the true difference 40 % of the time. The other
+    alone takes the thresholds for known: 83 % where one in 43 flips. Together they covered it always, so that they
+    are wider than they would have to be.
 
     Rows: ``face``, int64, the sample's number in the table of pairs, −1 in none; for the summary alone the
     embeddings, float[n, d].
@@ -70,7 +76,7 @@ class FaceVerificationMetric:
         return np.array(values.reshape(len(values), -1))
 
     def summary(self, rows: Mapping[str, Array]) -> MetricSummary:
-        """Both accuracies, the difference with its interval, and TAR at FAR.
+        """Both accuracies over pairs, the difference with its interval, and TAR at FAR.
 
         Raises:
             TooLittleError: fewer than 10 pairs of either kind have both samples.
@@ -108,10 +114,10 @@ class FaceVerificationMetric:
             facts |= figure.facts(f"tar_at_far_{rate:g}")
         return MetricSummary(
             metric="face-verification",
-            samples=len(rows["face"]),
+            samples=len(same),
             candidate=accuracy.candidate,
             reference=accuracy.reference,
-            difference=accuracy.difference,
+            difference=_wider(accuracy.difference, paired_difference(regressed, fixed, len(same))),
             unit="share",
             title="face verification",
             facts={**facts, **accuracy.power},
@@ -162,6 +168,11 @@ def _read(path: Path) -> _Pairs:
     if not ends:
         raise refused(path, "it holds no pairs")
     return _Pairs(Named.of(numbers, path), np.array(ends, np.int64), np.array(same, np.bool_))
+
+
+def _wider(drawn: Interval, exact: Interval) -> Interval:
+    low, high = min(drawn.low, exact.low), max(drawn.high, exact.high)
+    return replace(drawn, low=low, high=high, method=f"{drawn.method}, widened to the {exact.method}")
 
 
 def _is_embedding(values: Array) -> bool:

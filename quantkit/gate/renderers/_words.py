@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
+from quantkit.core.figures import change
 from quantkit.core.verdict import Check, Judgement, Verdict
-from quantkit.report._figures import NOTHING, change, value
-from quantkit.report._numbers import milliseconds
+from quantkit.report._figures import NOTHING
+
+RUN = "RUN"
+"""Stands in commands for the path of the run, where that is not known."""
 
 
-def word(check: Check) -> str:
-    """The verdict; a failure that decides nothing is a warning."""
-    return "WARNING" if check.advisory and check.verdict is Verdict.FAIL else str(check.verdict)
-
-
-def headline(judgement: Judgement) -> str:
-    """The verdict on everything, and how it comes about."""
-    counts = Counter(word(check) for check in judgement.checks)
-    told = ", ".join(f"{counts[kind]} {kind}" for kind in ("FAIL", "WARNING", "INCONCLUSIVE", "PASS") if counts[kind])
-    return f"{judgement.verdict}: {told or 'no checks'} on {len(judgement.comparison.samples)} samples"
-
-
-def remarks(judgement: Judgement) -> list[str]:
-    """Notes on the judgement, and the good news."""
+def remarks(judgement: Judgement, run: str = RUN) -> list[str]:
+    """Notes on the judgement, and the good news; `run` is how a shell names the run."""
     better = [check for check in judgement.checks if check.improved and check.against == "baseline"]
     return [
         *judgement.notes,
-        *(f"IMPROVED: {check.name}; quantkit baseline update RUN --reason … keeps it" for check in better),
+        *(f"IMPROVED: {check.name}; quantkit baseline update {run} --reason … keeps it" for check in better),
     ]
 
 
-def next_steps(judgement: Judgement) -> list[str]:
-    """What a reader can do about the verdict; nothing where all is well and kept."""
+def next_steps(judgement: Judgement, run: str = RUN) -> list[str]:
+    """What a reader can do about the verdict; nothing where all is well and kept. `run`: as for `remarks`."""
     verdicts = {check.verdict for check in judgement.checks if not check.advisory}
-    needed = max((check.facts.get("needed", 0.0) for check in judgement.checks), default=0.0)
+    open_ones = [check.facts for check in judgement.checks if "needed" in check.facts and not check.advisory]
+    needed, supposed = max(((facts["needed"], facts.get("supposed_drop", 0.0)) for facts in open_ones), default=(0, 0))
     lost = [check for check in judgement.checks if check.verdict is Verdict.INCONCLUSIVE and _is_beyond(check)]
     steps = []
     if Verdict.FAIL in verdicts:
-        steps.append("quantkit report RUN --html report.html shows the layers that lose most and the samples that flip")
+        page = f"quantkit report {run} --html report.html"
+        steps.append(f"{page} shows the layers that lose most and the samples that flip")
         steps.append("then another rule (--method mse,percentile) or --exclude-nodes for the worst layers")
     if lost:
         steps.append(f"{lost[0].name} dropped by more than its limit: more samples would rather show that than a PASS")
     elif Verdict.INCONCLUSIVE in verdicts and needed:
-        steps.append(f"compare on {needed:.0f} samples, or more if something is lost; --require proven insists on it")
+        more = "" if supposed else ", or more if something is lost"
+        steps.append(f"compare on {needed:.0f} samples{more}; --require proven insists on it")
     if verdicts == {Verdict.PASS} and all(check.against != "baseline" for check in judgement.checks):
-        steps.append('quantkit baseline update RUN --reason "…" keeps this as what later runs are held against')
+        steps.append(f'quantkit baseline update {run} --reason "…" keeps this as what later runs are held against')
     return steps
 
 
@@ -60,9 +52,7 @@ def title(check: Check) -> str:
 
 def figure(check: Check, number: float | None) -> str:
     """One of a check's figures."""
-    if number is None:
-        return NOTHING
-    return milliseconds(number) if check.unit == "ms" else value(number, check.unit)
+    return check.shown(number) or NOTHING
 
 
 def drop(check: Check) -> str:
@@ -79,11 +69,7 @@ def bounds(check: Check) -> str:
 
 def limit(check: Check) -> str:
     """What is allowed."""
-    if check.limit is None:
-        return NOTHING
-    if check.drop is None:
-        return figure(check, check.limit)
-    return change(check.limit, check.unit).removeprefix("+")
+    return check.shown_limit or NOTHING
 
 
 def level(judgement: Judgement) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from quantkit.core.ports import VerdictRenderer
 from quantkit.core.text import printable
 from quantkit.core.verdict import Check, Judgement, Verdict
-from quantkit.gate.renderers._words import word
 
 MOST = 10
 """GitHub shows no more of a step."""
@@ -34,7 +33,7 @@ class AnnotationVerdicts:
 
 
 def _line(check: Check) -> str:
-    return _command("error" if check.decides else "warning", f"{word(check)} {check.name}", check.reason)
+    return _command("error" if check.decides else "warning", f"{check.word} {check.name}", check.reason)
 
 
 def _command(level: str, title: str, message: str) -> str:

@@ -11,7 +11,6 @@ from quantkit.core.ports import VerdictRenderer
 from quantkit.core.text import printable
 from quantkit.core.verdict import Check, Judgement, Verdict
 from quantkit.gate.baseline import target
-from quantkit.gate.renderers._words import word
 
 # Two code points that no XML 1.0 document may hold; control characters are gone already.
 _FORBIDDEN = re.compile("[\ufffe\uffff]")
@@ -56,7 +55,7 @@ def _testcase(suite: Element, check: Check, backend: str) -> None:
         failure = SubElement(case, "failure", {"message": _safe(check.reason), "type": "regression"})
         failure.text = _safe(f"{check.name}: {check.reason}")
     elif _is_skipped(check):
-        SubElement(case, "skipped", {"message": _safe(f"{word(check)}: {check.reason}")})
+        SubElement(case, "skipped", {"message": _safe(f"{check.word}: {check.reason}")})
 
 
 def _numbers(check: Check) -> dict[str, str]:
@@ -72,7 +71,7 @@ def _numbers(check: Check) -> dict[str, str]:
     }
     told = {name: repr(float(number)) for name, number in figures.items() if number is not None}
     method = {"method": check.drop.method} if check.drop and check.drop.method else {}
-    return {"verdict": word(check), "unit": check.unit, "samples": str(check.samples), **told, **method}
+    return {"verdict": check.word, "unit": check.unit, "samples": str(check.samples), **told, **method}
 
 
 def _context(judgement: Judgement) -> dict[str, str]:

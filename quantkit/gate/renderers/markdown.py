@@ -9,7 +9,7 @@ from quantkit.core.layer_errors import LayerErrors
 from quantkit.core.ports import VerdictRenderer
 from quantkit.core.text import shortened
 from quantkit.core.verdict import Check, Judgement
-from quantkit.gate.renderers._words import bounds, drop, figure, headline, level, limit, remarks, title, word
+from quantkit.gate.renderers._words import bounds, drop, figure, level, limit, remarks, title
 from quantkit.report.markdown import MarkdownRenderer, escaped
 
 # No reader goes through more rows; JUnit and JSON hold them all.
@@ -37,7 +37,7 @@ class MarkdownVerdicts:
         if len(judgement.checks) > _MOST:
             notes.append(f"{len(judgement.checks) - _MOST} more checks are not shown")
         lines = [
-            f"## {escaped(headline(judgement))}",
+            f"## {escaped(judgement.headline)}",
             "",
             _line(head),
             "|:---|:---|:---|:---|---:|---:|---:|---:|---:|---:|:---|",
@@ -52,7 +52,7 @@ class MarkdownVerdicts:
 
 
 def _cells(check: Check) -> list[str]:
-    verdict = word(check)
+    verdict = check.word
     return [
         f"{_SIGNS[verdict]} {verdict}",
         shortened(check.model, 60),

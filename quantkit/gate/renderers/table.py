@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from quantkit.core.comparison import DOUBTFUL
 from quantkit.core.ports import VerdictRenderer
 from quantkit.core.text import printable
 from quantkit.core.verdict import Check, Judgement, Verdict
-from quantkit.gate.renderers._words import figure, headline, next_steps, remarks, title, word
+from quantkit.gate.renderers._words import RUN, figure, next_steps, remarks, title
 from quantkit.report.table import TableRenderer
 
 _INDENT = 14
@@ -27,21 +28,25 @@ class TableVerdicts:
         color: ANSI codes around the verdicts; the words say the same.
         ascii_only: for an output that has no other characters.
         figures: whether the whole comparison follows.
+        run: how a shell names the run, for commands to paste.
     """
 
     width: int = 80
     color: bool = False
     ascii_only: bool = False
     figures: bool = False
+    run: str = RUN
 
     def render(self, judgement: Judgement) -> str:
         """The whole text."""
-        lines = [self._colored(self._calm(headline(judgement)), judgement.verdict), ""]
+        lines = [self._colored(self._calm(judgement.headline), judgement.verdict), ""]
         for check in judgement.checks:
             first, *others = self._wrapped(check)
-            lines += [f"{self._colored(f'{word(check):<{_INDENT}}', check.verdict)}{first}", *others]
-        lines += self._listed("Notes", [*remarks(judgement), *judgement.comparison.notes])
-        lines += self._listed("Next", next_steps(judgement))
+            lines += [f"{self._colored(f'{check.word:<{_INDENT}}', check.verdict)}{first}", *others]
+        # Doubts are remarks on the judgement already.
+        told = [note for note in judgement.comparison.notes if not note.startswith(DOUBTFUL)]
+        lines += self._listed("Notes", [*remarks(judgement, self.run), *told])
+        lines += self._listed("Next", next_steps(judgement, self.run))
         if self.figures:
             lines += ["", TableRenderer(self.width, self.color, self.ascii_only).render(judgement.comparison)]
         return "\n".join(lines)

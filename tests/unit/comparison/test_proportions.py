@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from quantkit.comparison.proportions import mcnemar, minimum_detectable_drop, paired_difference, share
 
@@ -116,6 +117,26 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says(flips: floa
     covered = sum(int(count) for found, count in zip(intervals, times, strict=True) if found.low <= true <= found.high)
     # Three standard deviations of so many runs below 94.5 %.
     assert covered / runs >= 0.945 - 3 * math.sqrt(0.945 * 0.055 / runs)
+
+
+@given(regressed=st.integers(0, 30), fixed=st.integers(0, 30), samples=st.integers(60, 5000))
+def test_no_flips_are_the_narrowest_interval(regressed: int, fixed: int, samples: int) -> None:
+    none, some = paired_difference(0, 0, samples), paired_difference(regressed, fixed, samples)
+    assert some.high - some.low >= none.high - none.low - 1e-12
+
+
+@pytest.mark.parametrize(("flips", "least"), [(0.002, 0.998), (0.005, 0.983), (0.01, 0.963)])
+@pytest.mark.parametrize("gains", [0.0, 0.25, 0.5])
+def test_few_flips_are_covered_more_often_than_is_said(flips: float, least: float, gains: float) -> None:
+    """The exact sum over all outcomes that are likelier than a part in a million million."""
+    samples, true, covered = 1000, flips * (2 * gains - 1), 0.0
+    for number in range(40):
+        chance = float(binom.pmf(number, samples, flips))
+        for gained in range(number + 1) if chance > 1e-12 else ():
+            found = paired_difference(number - gained, gained, samples)
+            if found.low <= true <= found.high:
+                covered += chance * float(binom.pmf(gained, number, gains))
+    assert covered >= least
 
 
 def test_the_conditional_interval_alone_would_miss_a_real_drop_half_the_time() -> None:

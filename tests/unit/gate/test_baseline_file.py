@@ -12,27 +12,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantkit.comparison.proportions import paired_difference
 from quantkit.core.comparison import Interval, Latency
 from quantkit.core.errors import ArtifactError, TooLittleError
 from quantkit.core.tolerance import Drop, Tolerance
 from quantkit.gate import stored_outcomes
 from quantkit.gate.baseline import Baseline, DataSet, Record, Timing
 from quantkit.gate.baseline_file import load, save
+from quantkit.gate.evidence import turned
+
+LATENCIES = (Latency(2.5, 3.0, 100, 1, 5), Latency(1.0, 1.2, 100, 1, 5))
 
 
-def baseline(samples: int = 1000) -> Baseline:
+def baseline(samples: int = 5000) -> Baseline:
+    """Of as many samples, which are a multiple of 5,000."""
     generator = np.random.default_rng(4)
+    regressed, fixed = 81 * samples // 5000, 67 * samples // 5000
+    graded_outcomes = generator.normal(30, 1, samples)
+    graded_outcomes[7] = np.inf
     right = Record(
         fp32=0.7646,
         int8=0.7618,
         unit="share",
-        drop=Interval(0.0028, -0.002, 0.0076, 0.95, "exact"),
-        discordant=(81, 67),
-        outcomes=generator.random(samples) < 0.76,
+        drop=turned(paired_difference(regressed, fixed, samples)),
+        discordant=(regressed, fixed),
+        outcomes=generator.permutation(np.arange(samples) < 0.7618 * samples - 0.5),
         calibration={"method": "entropy"},
         environment={"onnxruntime": "1.31.1"},
     )
-    graded = Record(fp32=30.1, int8=float("inf"), unit="dB", outcomes=generator.normal(30, 1, samples))
+    graded = Record(fp32=30.1, int8=float("inf"), unit="dB", outcomes=graded_outcomes)
     return Baseline(
         updated="2026-11-21",
         reason="switch conv1 to per-channel",
@@ -40,7 +48,7 @@ def baseline(samples: int = 1000) -> Baseline:
         dataset=DataSet("val", samples, "a" * 64),
         records={"net/ort-cpu/top1": right, "net/ort-cpu/psnr": graded, "net/ort-cpu/map": Record(0.4, 0.39)},
         tolerances={"top1": Tolerance(0.99), "psnr": Tolerance(max_drop=Drop(0.5, "dB"))},
-        timings={"net/ort-cpu": Timing(Latency(2.5, 3.0, 100, 1, 5), Latency(1.0, 1.2, 100, 1, 5), {"isa": "avx2"})},
+        timings={"net/ort-cpu": Timing(*LATENCIES, {"isa": "avx2"}, {"p50": Interval(0.4, 0.39, 0.42, 0.95, "order")})},
     )
 
 
@@ -55,10 +63,20 @@ def test_figures_tolerances_and_latency_stand_in_the_file_as_people_read_them(tm
     save(baseline(), tmp_path / "quantkit.baseline.json")
     document = json.loads((tmp_path / "quantkit.baseline.json").read_text())
     check = document["checks"]["net/ort-cpu/top1"]
-    assert (check["fp32"], check["int8"], check["drop"]) == (0.7646, 0.7618, 0.0028)
-    assert (check["drop_ci95"], check["discordant"]) == ([-0.002, 0.0076], [81, 67])
+    assert (check["fp32"], check["int8"], check["drop"]) == (0.7646, 0.7618, 14 / 5000)
+    assert check["drop_ci95"] == pytest.approx([-0.0020, 0.0076], abs=2e-4)
+    assert check["discordant"] == [81, 67]
     assert document["tolerance"] == {"psnr": {"max_drop": "0.5dB"}, "top1": {"min_ratio": 0.99}}
     assert document["latency"]["net/ort-cpu"]["int8"]["p50_ms"] == 1.0
+
+
+def test_a_latency_from_before_ratios_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "quantkit.baseline.json"
+    save(baseline(), path)
+    document = json.loads(path.read_text())
+    del document["latency"]["net/ort-cpu"]["ratios"]
+    path.write_text(json.dumps(document))
+    assert load(path).timings == {"net/ort-cpu": Timing(*LATENCIES, {"isa": "avx2"})}
 
 
 def test_a_file_written_by_hand_needs_no_more_than_the_figures(tmp_path: Path) -> None:
@@ -120,12 +138,17 @@ def outcomes(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def ratio(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["latency"]["net/ort-cpu"]["ratios"]["p50"]
+    return found
+
+
 DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "another schema": lambda found: found.update(schema="quantkit.baseline/2"),
     "no checks": lambda found: found.pop("checks"),
     "a text for a number": lambda found: found["checks"]["net/ort-cpu/top1"].update(fp32="much"),
     "other outcomes": lambda found: outcomes(found).update(sha256="0" * 64),
-    "outcomes of more samples": lambda found: found["dataset"].update(n=1001 * 8),
+    "outcomes of more samples": lambda found: found["dataset"].update(n=5001 * 8),
     "outcomes that are no base64": lambda found: outcomes(found).update(data="#"),
     "outcomes that are not compressed": lambda found: outcomes(found).update(data="AAAA"),
     "an unknown encoding": lambda found: outcomes(found).update(enc="pickle"),
@@ -133,8 +156,11 @@ DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a sidecar elsewhere": lambda found: found.update(outcomes={"file": "../x.npz", "sha256": "0" * 64}),
     "a drop without bounds": lambda found: found["checks"]["net/ort-cpu/top1"].pop("drop_ci95"),
     "bounds at no level": lambda found: found["checks"]["net/ort-cpu/top1"].update(drop_ci0=[0.0, 0.1]),
+    "a tolerance that nobody can ask for": lambda found: found.update(tolerance={"top1": {"min_ratio": 99}}),
     "a tolerance that is no drop": lambda found: found.update(tolerance={"top1": {"max_drop": "much"}}),
     "a latency of text": lambda found: found["latency"]["net/ort-cpu"]["int8"].update(p50_ms="1"),
+    "a ratio outside its interval": lambda found: ratio(found).update(low=0.41),
+    "a ratio of nothing": lambda found: ratio(found).update(low=0, estimate=0),
     "a negative count": lambda found: found["dataset"].update(n=-1),
 }
 
@@ -167,3 +193,21 @@ def test_a_file_beside_that_belongs_to_another_baseline_is_refused(tmp_path: Pat
     path.with_suffix(".npz").unlink()
     with pytest.raises(ArtifactError, match="not a usable baseline"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "an empty file"),
+        (b"\x08\x0a\x12\x07pytorch", "an ONNX model"),
+        (b'{"schema": "quantkit.run/1"}', "a run"),
+        (b'{"name": "net"}', "a JSON document that quantkit did not write"),
+    ],
+    ids=["empty", "onnx", "run", "foreign"],
+)
+def test_another_file_in_its_place_is_called_what_it_is(content: bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "quantkit.baseline.json"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"not a usable baseline: this is {says}\n") as refusal:
+        load(path)
+    assert (refusal.value.code, refusal.value.where) == ("QK6011", str(path))

@@ -187,6 +187,23 @@ def test_a_doubtful_run_is_told_and_becomes_no_baseline() -> None:
         updated(judgement, ONE_POINT, None, TODAY)
 
 
+@pytest.mark.parametrize("figure", ["candidate", "reference"])
+def test_a_run_whose_accuracy_is_not_that_of_its_rows_was_edited(figure: str) -> None:
+    whole = run(5000, regressed=400, fixed=0)
+    first, *others = whole.candidates[0].metrics
+    edited = changed(whole, metrics=(replace(first, **{figure: 0.99}), *others))  # type: ignore[arg-type]
+    with pytest.raises(ArtifactError, match=r"of int8 is 0.99 in the run, and its rows make 0.(67|75)") as refusal:
+        judge(edited, ONE_POINT)
+    assert refusal.value.code == "QK6022"
+
+
+def test_a_run_whose_last_rows_were_torn_off_is_judged_by_what_it_says() -> None:
+    whole = run(5000, regressed=400, fixed=0)
+    rows = {name: values[:4990] for name, values in whole.candidates[0].rows.items()}
+    torn = replace(changed(whole, rows=rows), samples=whole.samples[:4990], labels=None)
+    assert judge(torn, ONE_POINT).verdict is Verdict.FAIL
+
+
 def test_clusters_widen_the_bounds() -> None:
     comparison = run(4900, regressed=70, fixed=0)
     single = judge(comparison, ONE_POINT).checks[0]
@@ -234,6 +251,7 @@ FLOAT_ONLY = Coverage((NodeCoverage("conv", "Conv", "fp32"),))
         (replace(run(), data={"preprocessing": '{"synthetic":true}'}), TooLittleError, "compared on made-up data"),
         (subject(run(), provenance={"quantkit.samples_digest": "a" * 64}), DataError, "5000 of 5000 evaluated"),
         (replace(run(), data={"calibrated_on": "3"}), DataError, "3 of 5000 evaluated samples"),
+        (subject(run(), provenance={"calibrated_on": "4"}), DataError, "4 of 5000 evaluated samples"),
         (nan_accuracy(), DataError, "is NaN"),
         (nothing_right(), TooLittleError, "of the reference is 0"),
         (changed(run(), metrics=()), TooLittleError, "no accuracy to judge"),
@@ -243,6 +261,13 @@ FLOAT_ONLY = Coverage((NodeCoverage("conv", "Conv", "fp32"),))
 def test_what_allows_no_verdict_is_refused(comparison: Comparison, kind: type[QuantkitError], message: str) -> None:
     with pytest.raises(kind, match=message):
         judge(comparison)
+
+
+def test_labels_that_are_no_classes_are_why_there_is_no_accuracy() -> None:
+    doubtful = replace(changed(run(), metrics=()), notes=(f"{DOUBTFUL}not measured: top1 (label 7 is no class)",))
+    with pytest.raises(TooLittleError, match="no accuracy to judge") as refusal:
+        judge(doubtful)
+    assert (refusal.value.cause or "").endswith("; not measured: top1 (label 7 is no class)")
 
 
 def engine(unscaled: dict[str, str] | None, **by_precision: int) -> Comparison:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from quantkit.comparison.metrics.face_verification import FaceVerificationMetric
+from quantkit.comparison.proportions import paired_difference
 from quantkit.core.arrays import Array, Batch
 from quantkit.core.errors import DataError, TooLittleError
 from quantkit.core.ports import Answers
@@ -38,6 +39,7 @@ def test_people_who_look_alike_only_to_themselves_are_all_told(pairs: Path) -> N
     metric = FaceVerificationMetric(pairs)
     answers = Answers({"e": embeddings(0.0)}, {"e": embeddings(2.5)}, ids=ids(2 * PEOPLE))
     summary = metric.summary(metric.rows(answers))
+    # Of 40 images, which happen to be as many.
     assert (summary.reference, summary.samples, summary.facts["pairs"]) == (1.0, 40, 40.0)
     assert summary.difference is not None
     assert summary.difference.low <= summary.difference.estimate < 0
@@ -67,7 +69,7 @@ def test_true_accepts_are_told_only_where_false_ones_can_be_counted(tmp_path: Pa
 def test_pairs_without_both_samples_are_counted_and_too_few_are_refused(pairs: Path) -> None:
     metric = FaceVerificationMetric(pairs)
     some = metric.summary(metric.rows(Answers({"e": embeddings(0)[:30]}, {"e": embeddings(0)[:30]}, ids=ids(30))))
-    assert (some.facts["pairs"], some.facts["pairs_left_out"]) == (29.0, 11.0)
+    assert (some.samples, some.facts["pairs"], some.facts["pairs_left_out"]) == (29, 29.0, 11.0)
     few = metric.rows(Answers({"e": embeddings(0)[:10]}, {"e": embeddings(0)[:10]}, ids=ids(10)))
     with pytest.raises(TooLittleError, match="5 pairs of the same face and 4 of different ones were seen") as refusal:
         metric.summary(few)
@@ -102,3 +104,26 @@ def test_class_numbers_are_no_embedding(pairs: Path) -> None:
     named = FaceVerificationMetric(pairs, output="x").obstacle(Answers(outputs, outputs, ids=ids(2)))
     assert named is not None
     assert named.reason.startswith("there is no output 'x'")
+
+
+def test_decisions_that_do_not_move_still_leave_a_doubt(pairs: Path) -> None:
+    """So few pairs without a flip do not show that none ever flips, as for any other right and wrong."""
+    metric = FaceVerificationMetric(pairs)
+    answers = Answers({"e": embeddings(0.0)}, {"e": embeddings(0.0)}, ids=ids(2 * PEOPLE))
+    difference = metric.summary(metric.rows(answers)).difference
+    assert difference is not None
+    unseen = paired_difference(0, 0, 40)
+    assert (difference.low, difference.estimate, difference.high) == (unseen.low, 0.0, unseen.high)
+    assert "widened to the Tango score" in difference.method
+
+
+@pytest.mark.parametrize("noise", [0.5, 1.0, 2.0])
+def test_flips_never_make_the_interval_narrower_than_that_of_their_counts(pairs: Path, noise: float) -> None:
+    metric = FaceVerificationMetric(pairs)
+    summary = metric.summary(
+        metric.rows(Answers({"e": embeddings(0.4)}, {"e": embeddings(noise)}, ids=ids(2 * PEOPLE)))
+    )
+    counted = paired_difference(int(summary.facts["regressed"]), int(summary.facts["fixed"]), summary.samples)
+    assert summary.difference is not None
+    assert summary.difference.low <= counted.low
+    assert summary.difference.high >= counted.high
