@@ -11,8 +11,8 @@ from quantkit.comparison.answers import by_sample, deviations, matching, refuse_
 from quantkit.comparison.metrics import every_metric
 from quantkit.comparison.notes import notes_on
 from quantkit.core.arrays import Array, Batch, Counts
-from quantkit.core.comparison import MetricSummary, Outcome, Subject
-from quantkit.core.errors import TooLittleError, UsageError
+from quantkit.core.comparison import DOUBTFUL, MetricSummary, Outcome, Subject
+from quantkit.core.errors import DataError, QuantkitError, TooLittleError, UsageError
 from quantkit.core.ports import Answers, BatchSource, Engine, Metric, Obstacle, Samples
 from quantkit.core.statistics import SampleId
 
@@ -71,7 +71,8 @@ def compared(
     Raises:
         TooLittleError: no samples, or no metric applies.
         UsageError: a metric of `metrics` does not apply.
-        DataError: the reference itself answers NaN; names sample and output.
+        DataError: the reference itself answers NaN, or a metric of `metrics` meets a label that is no class; names
+            sample and output.
         ModelError: a candidate's outputs are not the reference's.
     """
     ledger = _Ledger(every_metric() if metrics is None else metrics, tuple(candidates), named=metrics is not None)
@@ -96,7 +97,7 @@ class _Ledger:
         self.samples: list[SampleId] = []
         self._metrics = dict(metrics)
         self._named = named
-        self._obstacles: dict[str, str] = {}
+        self._obstacles: dict[str, Obstacle] = {}
         self._undivided: dict[str, str] = {}
         self._labels: list[Counts | None] = []
         # Candidate → metric → the rows of each batch; what no metric makes is under the empty name.
@@ -120,8 +121,8 @@ class _Ledger:
         if self._named and not obstacle.certain:
             return
         if self._named:
-            raise UsageError("QK1052", f"the metric {name!r} does not apply: {obstacle.reason}", hints=["leave it out"])
-        self._obstacles[name] = obstacle.reason
+            raise inapplicable(name, obstacle)
+        self._obstacles[name] = obstacle
         del self._metrics[name]
 
     def add(self, candidate: str, answers: Answers) -> None:
@@ -152,7 +153,7 @@ class _Ledger:
             raise TooLittleError(
                 "QK5002",
                 "no metric applies to these outputs",
-                cause="; ".join(reasons),
+                cause="; ".join(reason.removeprefix(DOUBTFUL) for reason in reasons),
                 hints=["name metrics, with their options, by --metric"],
             )
 
@@ -164,6 +165,15 @@ class _Ledger:
     def _all_labels(self) -> Counts | None:
         known = [labels for labels in self._labels if labels is not None]
         return np.concatenate(known) if len(known) == len(self._labels) else None
+
+
+def inapplicable(name: str, obstacle: Obstacle) -> QuantkitError:
+    """The error for a metric that somebody asked for: it is the wrong one, or the labels are."""
+    title = f"the metric {name!r} does not apply: {obstacle.reason}"
+    if obstacle.data:
+        hints = ["number classes from 0, as the model's outputs are", "or name metrics that need no labels"]
+        return DataError("QK2286", title, hints=hints)
+    return UsageError("QK1052", title, hints=["leave it out"])
 
 
 def _kept(columns: Mapping[str, Array]) -> dict[str, Array]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from quantkit.core.arrays import Array, Counts
 from quantkit.core.comparison import DOUBTFUL
+from quantkit.core.ports import Obstacle
 
 Rows = Mapping[str, Mapping[str, Array]]
 """Candidate → column → array[n]."""
 
 
 def notes_on(
-    rows: Rows, labels: Counts | None, *, obstacles: Mapping[str, str], undivided: Mapping[str, str]
+    rows: Rows, labels: Counts | None, *, obstacles: Mapping[str, Obstacle], undivided: Mapping[str, str]
 ) -> tuple[str, ...]:
     """All notes.
 
@@ -36,12 +37,19 @@ def notes_on(
     )
 
 
-def _left_out(obstacles: Mapping[str, str]) -> list[str]:
+def _left_out(obstacles: Mapping[str, Obstacle]) -> list[str]:
     """A line for each reason."""
-    reasons: dict[str, list[str]] = {}
-    for metric, reason in obstacles.items():
-        reasons.setdefault(reason, []).append(metric)
-    return [f"not measured: {', '.join(metrics)} ({reason})" for reason, metrics in reasons.items()]
+    reasons: dict[Obstacle, list[str]] = {}
+    for metric, obstacle in obstacles.items():
+        reasons.setdefault(obstacle, []).append(metric)
+    return [_unmeasured(obstacle, metrics) for obstacle, metrics in reasons.items()]
+
+
+def _unmeasured(obstacle: Obstacle, metrics: Sequence[str]) -> str:
+    told = f"not measured: {', '.join(metrics)} ({obstacle.reason})"
+    if not obstacle.data:
+        return told
+    return f"{DOUBTFUL}{told}: look at how the labels are numbered, or name the metrics if they are no classes"
 
 
 def _odd_answers(candidate: str, columns: Mapping[str, Array]) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from quantkit.core.arrays import Array, Batch, Counts
 from quantkit.core.errors import DataError
 from quantkit.core.ports import Answers, Obstacle
+from quantkit.core.text import printable
 
 NO_CLASS = -1
 """The prediction of a sample whose scores hold NaN; it equals no label and agrees with nothing."""
@@ -77,7 +78,7 @@ def among_first(scores: Array, labels: Counts, count: int) -> Array:
     return np.asarray((ahead.sum(axis=1) < count) & ~np.isnan(scores).any(axis=1))
 
 
-_NO_LABELS = "the data has no labels"
+_NO_LABELS = "no labels to judge by"
 
 
 def _without_scores(outputs: Batch) -> str:
@@ -97,11 +98,13 @@ def no_truth(answers: Answers) -> Obstacle | None:
     if obstacle := no_classes(answers):
         return obstacle
     classes = both_scores(answers)[0].shape[1]
-    strange = answers.labels[(answers.labels < 0) | (answers.labels >= classes)]
+    strange = np.flatnonzero((answers.labels < 0) | (answers.labels >= classes))
     if not strange.size:
         return None
-    name = class_output(answers.reference)
-    return Obstacle(f"label {strange[0]} is no class of output {name!r}, which has 0 to {classes - 1}")
+    name, first = class_output(answers.reference), int(strange[0])
+    of = f" of {printable(answers.ids[first].name)}" if answers.ids else ""
+    reason = f"label {answers.labels[first]}{of} is no class of output {name!r}, which has 0 to {classes - 1}"
+    return Obstacle(reason, data=True)
 
 
 def are_probabilities(scores: Array) -> bool:

@@ -9,6 +9,8 @@ from statistics import median
 
 from quantkit.core.comparison import Latency, MetricSummary
 from quantkit.core.notebook import html_table
+from quantkit.core.sensitivity_advice import Advice
+from quantkit.core.sensitivity_extent import Extent
 
 SQNR = "sqnr"
 """The measure that every sensitivity has: signal to quantization noise at the network's outputs, dB."""
@@ -36,6 +38,11 @@ class Measure:
     higher_is_better: bool
     reference: float | None
     everything: float
+
+    def given_back(self, effects: Effects) -> float | None:
+        """What leaving a layer in FP32 gives back, positive for better; ``None`` where that was not measured."""
+        gained = effects.gained
+        return gained if gained is None or self.higher_is_better else -gained
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Effects:
 
     @property
     def gained(self) -> float | None:
-        """What leaving the layer in FP32 gives back: 0 where there was nothing to give."""
+        """What leaving the layer in FP32 adds to the measure: 0 where there was nothing to give."""
         if self.all_but.both is None:
             return None
         # Both may be infinite, where nothing is lost.
@@ -126,12 +133,14 @@ class Sensitivity:
         model: SHA-256 of the FP32 model. path: its file.
         target: the runtime whose placement was measured.
         rule: what chose the ranges. calibration: SHA-256 of them.
-        samples: how many the network was measured on.
+        samples: how many the network was measured on; a layer may have been on fewer, where the time was over.
         measures: what was measured; SQNR first.
         layers: in graph order.
         order: names of layers in the order in which to leave them in FP32: each is the one that takes most of the
             remaining noise away, as the noise of each tensor alone tells.
         points: the first few of that order left out together; fewest first, beginning with none.
+        advice: which of the points to take; ``None`` where there are none.
+        extent: how much of what was asked for was measured; ``None`` where nobody knows.
         reference_latency: of the FP32 network, measured together with the points.
         data: where the samples come from. environment: versions, threads, instruction set.
         notes: what a reader has to know about the figures.
@@ -147,6 +156,8 @@ class Sensitivity:
     layers: tuple[Layer, ...]
     order: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
+    advice: Advice | None = None
+    extent: Extent | None = None
     reference_latency: Latency | None = None
     data: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -189,13 +200,24 @@ class Sensitivity:
 
     @property
     def advised(self) -> Point | None:
-        """The smallest point with at least half of the gain in SQNR of all points; ``None`` where none gains."""
-        found = [(point, summary.candidate) for point in self.points if (summary := point.metric(SQNR))]
-        if len(found) < 2 or not math.isfinite(found[0][1]):
-            return None
-        whole, best = found[0][1], max(value for _, value in found)
-        half = (whole + best) / 2
-        return next((point for point, value in found if best > whole and value >= half), None)
+        """The network that the advice is to take; ``None`` where it is to leave nothing out."""
+        taken = self.advice.left_out if self.advice else ()
+        return self.point(taken) if taken else None
+
+    def point(self, left_out: tuple[str, ...]) -> Point | None:
+        """The network with just these layers in FP32, if it was made."""
+        return next((point for point in self.points if point.left_out == left_out), None)
+
+    @property
+    def unmeasured(self) -> tuple[Layer, ...]:
+        """Layers of which nothing is known, for want of time; in graph order."""
+        return tuple(layer for layer in self.quantized if not layer.samples)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The fewest and the most samples that a layer was measured on, among those that were."""
+        counts = [layer.samples for layer in self.quantized if layer.samples]
+        return min(counts, default=0), max(counts, default=0)
 
     def __repr__(self) -> str:
         return f"Sensitivity({len(self.quantized)} layers for {self.target} on {self.samples} samples)"

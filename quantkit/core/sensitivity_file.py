@@ -7,12 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from quantkit.core import file_kinds
 from quantkit.core.comparison import Latency
-from quantkit.core.errors import ArtifactError
+from quantkit.core.errors import ArtifactError, QuantkitError
 from quantkit.core.files import readable, write_whole
 from quantkit.core.json_values import MALFORMED, count, decoded, encoded, entries, real, text, texts, truth
+from quantkit.core.leads import Margin
 from quantkit.core.run_document import to_latency, to_metric
 from quantkit.core.sensitivity import Effect, Effects, Layer, Measure, Point, Sensitivity
+from quantkit.core.sensitivity_advice import FINDINGS, Advice
+from quantkit.core.sensitivity_extent import Extent
 
 SCHEMA = "quantkit.sensitivity/1"
 
@@ -39,10 +43,10 @@ def load(path: Path | str) -> Sensitivity:
     try:
         entry = decoded(content)
         if entry["schema"] != SCHEMA:
-            raise _refused(path, f"its schema is {entry['schema']!r}, this version reads {SCHEMA!r}")
+            raise _unusable(path, content, f"its schema is {entry['schema']!r}, this version reads {SCHEMA!r}")
         return _sensitivity(entry)
     except MALFORMED as reason:
-        raise _refused(path, f"{type(reason).__name__}: {reason}") from reason
+        raise _unusable(path, content, f"{type(reason).__name__}: {reason}") from reason
 
 
 def _sensitivity(entry: Mapping[str, Any]) -> Sensitivity:
@@ -53,6 +57,8 @@ def _sensitivity(entry: Mapping[str, Any]) -> Sensitivity:
         layers=tuple(_layer(layer) for layer in entries(entry["layers"])),
         order=tuple(text(node) for node in entries(entry["order"])),
         points=tuple(_point(point) for point in entries(entry["points"])),
+        advice=_advice(entry["advice"]),
+        extent=_extent(entry["extent"]),
         reference_latency=_latency(entry["reference_latency"]),
         data=texts(entry["data"]),
         environment=texts(entry["environment"]),
@@ -97,6 +103,35 @@ def _point(entry: Mapping[str, Any]) -> Point:
     )
 
 
+def _advice(entry: Mapping[str, Any] | None) -> Advice | None:
+    if entry is None:
+        return None
+    if entry["finding"] not in FINDINGS:
+        raise ValueError(f"there is no finding {entry['finding']!r}")
+    return Advice(
+        finding=text(entry["finding"]),
+        metric=text(entry["metric"]),
+        **{name: tuple(text(node) for node in entries(entry[name])) for name in ("left_out", "reserve")},
+        gains={name: Margin(real(gain["estimate"]), real(gain["low"])) for name, gain in entry["gains"].items()},
+        tolerance=_perhaps(entry["tolerance"]),
+        level=real(entry["level"]),
+    )
+
+
+def _extent(entry: Mapping[str, Any] | None) -> Extent | None:
+    if entry is None:
+        return None
+    return Extent(
+        samples=None if entry["samples"] is None else count(entry["samples"]),
+        runs=count(entry["runs"]),
+        of_runs=None if entry["of_runs"] is None else count(entry["of_runs"]),
+        seconds=real(entry["seconds"]),
+        limit_s=_perhaps(entry["limit_s"]),
+        partly=tuple(text(node) for node in entries(entry["partly"])),
+        go_on=text(entry["go_on"]),
+    )
+
+
 def _latency(entry: Mapping[str, Any] | None) -> Latency | None:
     return None if entry is None else to_latency(entry)
 
@@ -105,7 +140,8 @@ def _perhaps(value: Any) -> float | None:
     return None if value is None else real(value)
 
 
-def _refused(path: Path, cause: str) -> ArtifactError:
-    return ArtifactError(
-        "QK3291", "not a usable sensitivity", where=str(path), cause=cause, hints=["quantkit sensitivity MODEL --data"]
-    )
+def _unusable(path: Path, content: bytes, cause: str) -> QuantkitError:
+    """What else the file is, or else what is wrong with it."""
+    hints = ["quantkit sensitivity MODEL --data"]
+    damaged = ArtifactError("QK3291", "not a usable sensitivity", cause=cause, hints=hints)
+    return (file_kinds.mistaken("QK3291", "sensitivity", content) or damaged).located(str(path))

@@ -46,7 +46,7 @@ def order_to_leave_out(
     candidates = sorted(placed.layers, key=lambda layer: (-noise(layer.brings), layer.position))[:_MOST_CANDIDATES]
     gone: list[QuantizedLayer] = []
     left = noise(placed.sites)
-    while len(gone) < min(len(placed.layers) // 2, _MOST_LEFT_OUT):
+    while len(gone) < _most(len(placed.layers)):
         found = [
             (noise(rest.sites), rank, layer)
             for rank, layer in enumerate(candidates)
@@ -59,6 +59,15 @@ def order_to_leave_out(
         left = after
         gone.append(best)
     return tuple(layer.node for layer in gone)
+
+
+def _most(layers: int) -> int:
+    return min(layers // 2, _MOST_LEFT_OUT)
+
+
+def most_points(layers: int) -> int:
+    """How many networks are made at most of one with so many layers."""
+    return len(steps([""] * _most(layers)))
 
 
 def _readings(sites: Sites) -> Mapping[str, int]:

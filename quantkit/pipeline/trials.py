@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from quantkit.comparison.answers import by_sample, matching, refuse_undefined
+from quantkit.comparison.evaluation import inapplicable
 from quantkit.comparison.metrics.sqnr import SqnrMetric
 from quantkit.comparison.series import Series
 from quantkit.core.arrays import Batch
-from quantkit.core.errors import TooLittleError, UsageError
+from quantkit.core.errors import TooLittleError
 from quantkit.core.ports import Answers, BatchSource, Engine, Metric, Samples
 from quantkit.core.sensitivity import SQNR, Effect, Effects, Measure
+from quantkit.core.sensitivity_extent import Extent
 from quantkit.graph.choosable import Choosable
 from quantkit.pipeline.comparing import Progress
 from quantkit.pipeline.experiments import EVERYTHING, NOTHING, Experiments
@@ -28,9 +30,14 @@ class Limit:
     started: float
 
     @property
+    def spent(self) -> float:
+        """Seconds since the start."""
+        return self.clock() - self.started
+
+    @property
     def is_reached(self) -> bool:
         """Whether the time is over."""
-        return self.seconds is not None and self.clock() - self.started >= self.seconds
+        return self.seconds is not None and self.spent >= self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,9 @@ class Trials:
         self._limit = limit
         self._series = [Series(metrics) for _ in plan.subsets]
         self._sizes: list[int] = []
+        self._is_cut_short = False
+        self._runs, self._spent = 0, 0.0
+        self._size: int | None = None
 
     def run(self, board: Switchboard, source: BatchSource, progress: Progress | None) -> None:
         """Takes in the samples of `source`, or as many as there is time for.
@@ -66,11 +76,13 @@ class Trials:
         Raises:
             TooLittleError: no samples, no output that can be measured, or no time for a single layer.
             UsageError: a metric does not apply.
+            DataError: a metric meets a label that is no class.
         """
-        runs = len(self.plan.subsets) - 1
-        done = 0
+        variants = len(self.plan.subsets) - 1
+        self._size = source.size
         for samples in source:
             if self._sizes and self._limit.is_reached:
+                self._is_cut_short = True
                 break
             expected = self._opened(board.run(NOTHING, samples), samples)
             # Leaving a layer out may leave nothing.
@@ -78,9 +90,10 @@ class Trials:
             for subset in self._due():
                 found = matching(expected, board.run(subset, samples), len(samples), "the quantized model")
                 self._series[subset].add(Answers(expected, found, samples.labels, samples.ids))
-                done += len(samples)
+                self._runs += len(samples)
                 if progress:
-                    progress(done, None if source.size is None else source.size * runs)
+                    progress(self._runs, None if source.size is None else source.size * variants)
+        self._spent = self._limit.spent
         self._refuse_nothing()
 
     def _opened(self, answered: Batch, samples: Samples) -> Batch:
@@ -94,8 +107,7 @@ class Trials:
             raise TooLittleError("QK5002", "no layer's effect can be measured", cause=obstacle.reason, hints=hints)
         for name, metric in self._metrics.items():
             if (obstacle := metric.obstacle(answers)) and obstacle.certain:
-                title = f"the metric {name!r} does not apply: {obstacle.reason}"
-                raise UsageError("QK1052", title, hints=["leave it out"])
+                raise inapplicable(name, obstacle)
         self._sizes.append(len(samples))
         return expected
 
@@ -106,6 +118,7 @@ class Trials:
     def _first_look(self) -> Iterator[int]:
         for subset in self.plan.by_importance:
             if self._known(EVERYTHING) and self._limit.is_reached:
+                self._is_cut_short = True
                 return
             if subset != NOTHING:
                 yield subset
@@ -115,6 +128,7 @@ class Trials:
         # A layer is measured whole or not at all, so that its figures are of the same samples.
         for group in self._worst_first():
             if self._limit.is_reached:
+                self._is_cut_short = True
                 return
             yield from (subset for subset in dict.fromkeys(group) if subset not in seen)
             seen.update(group)
@@ -139,8 +153,13 @@ class Trials:
         if not any(self._known(subset) for subset in {*self.plan.cells.values()} - {NOTHING, EVERYTHING}):
             raise TooLittleError(
                 "QK5005",
-                f"the time limit of {self._limit.seconds:g} s was over before any layer was measured",
-                hints=["give more with --time-limit", "--batch-size 1 makes the first look shorter"],
+                "the time was over before any layer was measured",
+                cause=f"of the time limit {max(self._limit.seconds or 0.0, 0.0):.3g} s were left for measuring",
+                hints=[
+                    "--dry-run says how long measuring takes; give that to --time-limit",
+                    "--calib takes ranges that are there already, instead of choosing them first",
+                    "--batch-size 1 makes the first look shorter",
+                ],
             )
 
     @property
@@ -195,11 +214,18 @@ class Trials:
         return series.decibels(batches) if measure == SQNR else series.summary(measure, batches).candidate
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What the time limit left undone."""
-        counts = [self.samples_of(number) for number in range(len(self.plan.layers))]
-        missing = sum(not self._known(subset) for subset in self.plan.cells.values())
-        if not missing and min(counts) == max(counts):
-            return ()
-        told = f"the time limit ended the measuring: layers were measured on {min(counts)} to {max(counts)} samples"
-        return (f"{told}, and {missing} of {len(self.plan.cells)} figures are missing" if missing else told,)
+    def extent(self) -> Extent:
+        """How much of it there was time for."""
+        size = self._size if self._is_cut_short else sum(self._sizes)
+        return Extent(
+            samples=size,
+            runs=self._runs,
+            of_runs=None if size is None else size * (len(self.plan.subsets) - 1),
+            seconds=self._spent,
+            limit_s=self._limit.seconds if self._is_cut_short else None,
+            partly=tuple(layer.node for number, layer in enumerate(self.plan.layers) if self._is_partly_known(number)),
+        )
+
+    def _is_partly_known(self, layer: int) -> bool:
+        known = [self._known(subset) > 0 for subset in self.plan.of_layer(layer).values()]
+        return any(known) and not all(known)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from quantkit.core.comparison import Comparison, EngineLayers, Interval, MetricSummary, Subject
-from quantkit.report._numbers import milliseconds, plain, signed, sizes, times, unsigned
+from quantkit.core.comparison import Comparison, EngineLayers, Latency, MetricSummary, Subject
+from quantkit.core.figures import change, change_span, milliseconds, sizes, times, unsigned, value, value_span
+from quantkit.core.timing import time_ratio
 
 NOTHING = "–"
 """A cell whose figure is not known."""
@@ -70,28 +71,6 @@ def _cells(summaries: Iterable[MetricSummary | None], show: Show) -> list[str]:
     return [(show(summary) if summary else None) or NOTHING for summary in summaries]
 
 
-def value(figure: float, unit: str) -> str:
-    """A figure with its unit; shares in percent."""
-    return f"{_bare_value(figure, unit)} {'%' if unit == 'share' else unit}".rstrip()
-
-
-def _bare_value(figure: float, unit: str) -> str:
-    if unit == "share":
-        return unsigned(100 * figure)
-    return unsigned(figure) if unit == "dB" else plain(figure)
-
-
-def change(figure: float, unit: str) -> str:
-    """A difference between two figures, with its unit; of shares, in percentage points."""
-    return f"{_bare_change(figure, unit)} {'pp' if unit == 'share' else unit}".rstrip()
-
-
-def _bare_change(figure: float, unit: str) -> str:
-    if unit == "share":
-        return signed(100 * figure)
-    return signed(figure, 2 if unit == "dB" else 5)
-
-
 def _own_value(summary: MetricSummary) -> str:
     return value(summary.candidate, summary.unit)
 
@@ -102,14 +81,10 @@ def _difference(summary: MetricSummary) -> str | None:
 
 def _interval(summary: MetricSummary) -> str | None:
     if summary.difference:
-        return _span(summary.difference, lambda end: _bare_change(end, summary.unit))
+        return change_span(summary.difference.low, summary.difference.high, summary.unit)
     if summary.interval:
-        return _span(summary.interval, lambda end: _bare_value(end, summary.unit))
+        return value_span(summary.interval.low, summary.interval.high, summary.unit)
     return None
-
-
-def _span(interval: Interval, show: Callable[[float], str]) -> str:
-    return f"[{show(interval.low)}, {show(interval.high)}]"
 
 
 def _flips(summary: MetricSummary) -> str | None:
@@ -120,17 +95,25 @@ def _flips(summary: MetricSummary) -> str | None:
 
 def _latency_rows(subjects: Sequence[Subject]) -> list[Row]:
     found = [subject.latency for subject in subjects]
-    reference = found[0]
     batch = next((f", batch {latency.batch}" for latency in found if latency), "")
-    ratios = [
-        times(reference.p50_ms / latency.p50_ms) if reference and latency and latency.p50_ms > 0 else NOTHING
-        for latency in found[1:]
-    ]
+    ratios = [time_ratio(found[0], latency) for latency in found[1:]]
+    level = next((ratio.level for ratio in ratios if ratio), 0.95)
+    spans = [f"[{unsigned(ratio.low)}, {unsigned(ratio.high)}]" if ratio else NOTHING for ratio in ratios]
     return [
         Row(f"latency{batch}, p50", tuple(milliseconds(latency.p50_ms) if latency else NOTHING for latency in found)),
         Row("p90", tuple(milliseconds(latency.p90_ms) if latency else NOTHING for latency in found), detail=True),
-        Row("speed-up", (NEVER, *ratios), detail=True),
+        Row("speed-up", (NEVER, *(_speed_up(found[0], latency) for latency in found[1:])), detail=True),
+        Row(f"{100 * level:g} % interval", (NEVER, *spans), detail=True),
     ]
+
+
+def _speed_up(reference: Latency | None, candidate: Latency | None) -> str:
+    """How many times as fast the candidate is; of latencies without blocks, by their medians alone."""
+    if ratio := time_ratio(reference, candidate):
+        return times(ratio.estimate)
+    if reference and candidate and candidate.p50_ms > 0:
+        return times(reference.p50_ms / candidate.p50_ms)
+    return NOTHING
 
 
 def _size_rows(subjects: Sequence[Subject]) -> list[Row]:

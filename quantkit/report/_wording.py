@@ -8,16 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from quantkit.core.comparison import DOUBTFUL, Comparison, Coverage, Interval, MetricSummary, Outcome, Subject
+from quantkit.core.figures import change, plain, times
 from quantkit.core.text import shortened
-from quantkit.report._figures import change
-from quantkit.report._numbers import plain
+from quantkit.core.timing import time_ratio
+from quantkit.report._choice import choice
 
 # Longer lists are read by nobody in a terminal or a job summary; the whole is in run.json.
 _LINES = 30
 _LETTERS = 400
 
-# Digests that only a program compares.
-_FOR_PROGRAMS = frozenset({"calibration", "model", "samples_digest", "samples_sha256", "version"})
+# Digests that only a program compares, and a number that the doubt about it tells.
+_FOR_PROGRAMS = frozenset({"calibrated_on", "calibration", "model", "samples_digest", "samples_sha256", "version"})
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -50,9 +51,12 @@ def headline(comparison: Comparison) -> str:
 def sections(comparison: Comparison) -> list[Section]:
     """Everything below the table: what it shows, notes, what stayed in float, where it comes from."""
     found = [
-        Section("What this shows", (*doubts(comparison), *_verdicts(comparison))),
+        Section(
+            "What this shows",
+            (*doubts(comparison), *_verdicts(comparison), *_speeds(comparison), *choice(comparison)),
+        ),
         Section("Notes", tuple(note for note in comparison.notes if not note.startswith(DOUBTFUL))),
-        *_left_in_float(comparison.candidates),
+        *_left_in_float(outcome for outcome in comparison.candidates if not comparison.is_yardstick(outcome)),
         Section("Provenance", tuple(_provenance(comparison)), background=True),
     ]
     return [
@@ -98,9 +102,37 @@ def verdict(summary: MetricSummary, difference: Interval) -> str:
             f"{title} is worse by {_size(gain, summary)}, at least {_size(high, summary)} ({within}){_flips(summary)}"
         )
     return (
-        f"no difference in {title} is shown by {summary.samples} samples{_flips(summary)}; "
+        f"no difference in {title} is shown by {summary.samples} {_units(summary)}{_flips(summary)}; "
         f"it may still be worse by up to {_size(low, summary)} ({within}){_power(summary)}"
     )
+
+
+def _speeds(comparison: Comparison) -> list[str]:
+    """What the paired interval of each candidate's speed shows; nothing of runs that do not know it."""
+    reference = comparison.reference
+    found = [
+        (outcome.subject, time_ratio(reference.latency, outcome.subject.latency)) for outcome in comparison.candidates
+    ]
+    return [f"{subject.name}: {speed(ratio, subject, reference.name)}" for subject, ratio in found if ratio]
+
+
+def speed(ratio: Interval, subject: Subject, reference: str) -> str:
+    """What is shown about a model's speed, by how many times as long the reference takes."""
+    within = f"{100 * ratio.level:g} % interval"
+    if ratio.low > 1:
+        return f"{times(ratio.estimate)} as fast as {reference}, at least {times(ratio.low)} ({within})"
+    if ratio.high < 1:
+        return f"slower: {times(ratio.estimate)} as fast as {reference}, at most {times(ratio.high)} ({within})"
+    calls = subject.latency.runs if subject.latency else 0
+    return (
+        f"no difference in speed is shown by {calls} calls; it may be {times(ratio.low)} to {times(ratio.high)} "
+        f"as fast as {reference} ({within})"
+    )
+
+
+def _units(summary: MetricSummary) -> str:
+    """What was counted: the trials of a verification are pairs."""
+    return "pairs" if "pairs" in summary.facts else "samples"
 
 
 def _size(figure: float, summary: MetricSummary) -> str:
@@ -154,10 +186,13 @@ def _provenance(comparison: Comparison) -> list[str]:
     lines = [f"{subject.name}: {_origin(subject)}" for subject in subjects]
     if comparison.data:
         lines.append(f"data: {_listed(comparison.data)}")
+    if comparison.command:
+        lines.append(f"command: {comparison.command}")
     if comparison.environment:
         lines.append(f"environment: {_listed(comparison.environment)}")
     if timed := comparison.reference.latency:
-        lines.append(f"latency: {timed.runs} calls each, in turns, after {timed.warmup} uncounted ones")
+        blocks = f"in {len(timed.p50s_ms)} blocks, " if timed.p50s_ms else ""
+        lines.append(f"latency: {timed.runs} calls each, in turns, {blocks}after {timed.warmup} uncounted ones")
     return [*lines, *_methods(comparison)]
 
 
@@ -184,4 +219,7 @@ def _methods(comparison: Comparison) -> list[str]:
         interval, title = summary.difference or summary.interval, summary.title or summary.metric
         if interval is not None and interval.method and title not in titles.setdefault(interval.method, []):
             titles[interval.method].append(title)
+    for outcome in comparison.candidates:
+        if ratio := time_ratio(comparison.reference.latency, outcome.subject.latency):
+            titles[ratio.method] = ["speed-up"]
     return [f"intervals of {', '.join(named)}: {method}" for method, named in titles.items()]

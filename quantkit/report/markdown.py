@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from quantkit.core.comparison import Comparison
+from quantkit.core.figures import value
 from quantkit.core.layer_errors import LayerErrors
 from quantkit.core.ports import Renderer
 from quantkit.core.text import printable, shortened
-from quantkit.report._figures import Row, rows, value
+from quantkit.report._figures import Row, rows
 from quantkit.report._wording import Section, headline, model_names, sections
 
 # At the start of a line these would begin a list, a heading or a rule.

@@ -9,7 +9,7 @@ import numpy as np
 from quantkit.core.calibration import Calibration
 from quantkit.core.evidence import Curve, Evidence
 from quantkit.core.layer_errors import LayerErrors
-from quantkit.core.text import shortened
+from quantkit.core.text import enumerated, shortened
 from quantkit.report._html.layers import LOW_DB
 from quantkit.report._html.markup import Section, listed
 from quantkit.report._html.weights import bits_gained
@@ -126,6 +126,4 @@ def _of_weights(evidence: Evidence) -> Iterator[str]:
 
 
 def _named(names: Iterable[str]) -> str:
-    every = list(names)
-    shown = ", ".join(shortened(name, 60) for name in every[:_MOST_NAMED])
-    return shown if len(every) <= _MOST_NAMED else f"{shown} and {len(every) - _MOST_NAMED} more"
+    return enumerated([shortened(name, 60) for name in names], _MOST_NAMED)

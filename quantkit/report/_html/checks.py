@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping
 
 from quantkit.core.comparison import Interval
+from quantkit.core.figures import change, milliseconds, plain, value
 from quantkit.core.verdict import Check, Judgement, Verdict
-from quantkit.report._figures import NOTHING, change, value
+from quantkit.report._figures import NOTHING
 from quantkit.report._html.intervals import picture, span_of
 from quantkit.report._html.markup import escaped, listed
-from quantkit.report._numbers import milliseconds, plain
 
 # A word and a sign, so that nobody needs to tell colours apart.
 _SIGNS = {Verdict.PASS: "✓ PASS", Verdict.FAIL: "✗ FAIL", Verdict.INCONCLUSIVE: "? INCONCLUSIVE"}
@@ -67,9 +67,9 @@ def _legend(judgement: Judgement) -> str:
     return (
         '<p class="quiet">In the picture: the dot is the drop, the bar reaches from its lower to its upper bound '
         f"({100 * (1 - judgement.alpha):g} % each), the dashed line marked δ is the limit, the grey line no "
-        "difference. A bar left of δ passes, one right of it fails, one across it is open. Flips: samples that became "
-        "wrong / right. MDE: the minimum detectable effect, the true drop that so many samples find 4 times in 5; – "
-        "where too few of them differ to tell.</p>"
+        "difference. A bar left of δ passes, one right of it fails unless its reason says that the risk is shared, one "
+        "across it is open. Flips: samples that became wrong / right. MDE: the minimum detectable effect, the true "
+        "drop that so many samples find 4 times in 5; – where too few of them differ to tell.</p>"
     )
 
 

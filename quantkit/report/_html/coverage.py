@@ -13,7 +13,7 @@ def section(comparison: Comparison) -> Section | None:
     parts = []
     for outcome in comparison.candidates:
         coverage = outcome.subject.coverage
-        if coverage is not None:
+        if coverage is not None and not comparison.is_yardstick(outcome):
             told = f"{coverage.integer} of {coverage.total} nodes run in INT8 ({100 * coverage.share:.0f} %)"
             parts.append(
                 f"<h3>{escaped(outcome.subject.name, 60)}</h3><p>{told}.</p>{_operators(coverage)}{_floating(coverage)}"

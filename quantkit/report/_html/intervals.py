@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from quantkit.core.comparison import Interval
-from quantkit.report._figures import change
+from quantkit.core.figures import change
 from quantkit.report._html.markup import escaped
 
 _WIDTH, _HEIGHT = 180, 30

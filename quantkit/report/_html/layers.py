@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from quantkit.core.comparison import Comparison, NodeCoverage
 from quantkit.core.evidence import Evidence
+from quantkit.core.figures import unsigned
 from quantkit.core.layer_errors import LayerError, LayerErrors
 from quantkit.core.text import shortened
 from quantkit.report._figures import NOTHING
 from quantkit.report._html.markup import Section, escaped, figure, folded, short, table
-from quantkit.report._numbers import unsigned
 
 IDENTITY = "plot-layers"
 

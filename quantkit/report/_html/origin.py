@@ -13,6 +13,7 @@ def section(comparison: Comparison, evidence: Evidence) -> Section:
     subjects = [comparison.reference, *(outcome.subject for outcome in comparison.candidates)]
     lines = [line for subject in subjects for line in _model(subject)]
     lines += [["data", name, fact] for name, fact in comparison.data.items()]
+    lines += [["run", "command", comparison.command]] if comparison.command else []
     lines += [["environment", name, fact] for name, fact in comparison.environment.items()]
     if evidence.statistics is not None:
         statistics = evidence.statistics

@@ -8,10 +8,10 @@ from typing import Any
 
 from quantkit.core.comparison import Comparison
 from quantkit.core.evidence import Evidence
+from quantkit.core.figures import unsigned
 from quantkit.core.worst import ClassFlips, WorstSample, class_flips, worst_samples
 from quantkit.report._html.markup import Section, escaped, figure, folded, table
 from quantkit.report._html.palette import COLOURS
-from quantkit.report._numbers import unsigned
 
 _MOST_CLASSES = 40
 _ORDER = "Answers that became wrong come first, then other changes; among equals, the least SQNR of the outputs."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from quantkit.core.figures import change, milliseconds, plain, signed, unsigned, value
 from quantkit.core.sensitivity import SQNR, Effect, Layer, Measure, Sensitivity
-from quantkit.report._figures import NOTHING, change, value
-from quantkit.report._html.markup import Section, escaped, figure, folded, short, table
-from quantkit.report._numbers import milliseconds, signed, unsigned
+from quantkit.report._figures import NOTHING
+from quantkit.report._html.markup import Section, escaped, figure, folded, listed, short, table
+from quantkit.report._sensitivity_text import counsel, left_undone, samples
 
 _IDENTITY = "plot-sensitivity"
 _PARTS = ("weights", "activations", "both")
@@ -40,12 +42,26 @@ def section(found: Sensitivity | None) -> Section | None:
         '<input type="radio" class="choice" name="sensitivity-order" id="sensitivity-worst">'
         '<label for="sensitivity-worst">in the order to leave out</label>'
     )
-    return Section("sensitivity", "Which layers cost accuracy", controls + "".join(views) + _advice(found), figures)
+    body = _undone(found) + _advice(found) + controls + "".join(views) + _points(found)
+    return Section("sensitivity", "Which layers cost accuracy", body, figures)
+
+
+def _undone(found: Sensitivity) -> str:
+    """What there was no time for, and how to measure it."""
+    lines = left_undone(found)
+    if not lines:
+        return ""
+    again = (
+        f'<p>To measure everything: <code class="flags">{escaped(found.extent.go_on, 4000)}</code></p>'
+        if found.extent and found.extent.go_on
+        else ""
+    )
+    return f"<p><strong>{escaped(lines[0])}</strong></p>{listed(lines[1:])}{again}"
 
 
 def _caption(found: Sensitivity, measure: Measure) -> str:
     told = (
-        f"{measure.title} at the network's outputs on {found.samples} samples. Left: with this layer quantized and no "
+        f"{measure.title} at the network's outputs on {samples(found)}. Left: with this layer quantized and no "
         "other, by its weights, by the activations it reads and makes, and by both. Right: what comes back when the "
         f"layer alone is left in FP32, against {value(measure.everything, measure.unit)} with all layers in INT8; an "
         "empty cell: its neighbours want the same codes. Bright: worse on the left, more to gain on the right. "
@@ -62,15 +78,17 @@ def _drawn(layers: Sequence[Layer], measure: Measure) -> Mapping[str, Any]:
     alone = [_times(factor, _effect(layer, measure, "only")) for layer in layers]
     gains = [_times(factor, _gains(layer, measure)) for layer in layers]
     left, right = _LEAST.get(measure.unit, (0.0, 0.0))
+    # A cosine differs in its fourth digit.
+    shown, moved = (unsigned, _signed) if measure.unit in _LEAST else (plain, partial(_signed, digits=5))
     first = _heat(alone, "only this", least=left, reverse=measure.higher_is_better)
-    second = _heat(gains, "given back", least=right, reverse=not measure.higher_is_better)
+    second = _heat(gains, "given back", least=right, reverse=False)
     in_float = [place for place in places if layers[place].reason]
     return {
         "data": [
             first,
-            _numbers(first, alone, unsigned),
+            _numbers(first, alone, shown),
             {**second, "xaxis": "x2"},
-            {**_numbers(second, gains, _signed), "xaxis": "x2"},
+            {**_numbers(second, gains, moved), "xaxis": "x2"},
             *([_hatched(layers, in_float, axis) for axis in ("x", "x2")] if in_float else []),
         ],
         "layout": {
@@ -123,8 +141,8 @@ def _label(layer: Layer) -> str:
 Cells = Sequence[Sequence["float | None"]]
 
 
-def _signed(figure: float) -> str:
-    return signed(figure) if math.isfinite(figure) else unsigned(figure)
+def _signed(figure: float, digits: int = 2) -> str:
+    return signed(figure, digits) if math.isfinite(figure) else unsigned(figure)
 
 
 def _heat(cells: Cells, name: str, *, least: float, reverse: bool) -> Mapping[str, Any]:
@@ -206,9 +224,9 @@ def _gains(layer: Layer, measure: Measure) -> list[float | None]:
     effects = layer.effects.get(measure.name)
     if effects is None:
         return [None, None, None]
-    values = _effect(layer, measure, "all_but")
+    values, sign = _effect(layer, measure, "all_but"), 1 if measure.higher_is_better else -1
     # Both are infinite where nothing is lost.
-    return [None if v is None else 0.0 if v == effects.everything else v - effects.everything for v in values]
+    return [None if v is None else 0.0 if v == effects.everything else sign * (v - effects.everything) for v in values]
 
 
 def _table(layers: Sequence[Layer], measure: Measure) -> str:
@@ -218,14 +236,25 @@ def _table(layers: Sequence[Layer], measure: Measure) -> str:
     for layer in layers:
         cells = [*_effect(layer, measure, "only"), *_effect(layer, measure, "all_but")]
         told = [NOTHING if cell is None else value(cell, measure.unit) for cell in cells]
-        gained = layer.effects[measure.name].gained if measure.name in layer.effects else None
+        gained = measure.given_back(layer.effects[measure.name]) if measure.name in layer.effects else None
         back = NOTHING if gained is None else change(gained, measure.unit)
         lines.append([layer.node, layer.operator, *told, back, layer.reason or str(layer.samples)])
     return table(header, lines, names=2)
 
 
 def _advice(found: Sensitivity) -> str:
-    """The networks that were really made, and the flags that make the one to begin with."""
+    """What to do, what shows it, and the flags for it."""
+    told = counsel(found)
+    if told is None:
+        return ""
+    flags = (
+        f'<p>{escaped(told.meant)}: <code class="flags">{escaped(told.flags, 4000)}</code></p>' if told.flags else ""
+    )
+    return f"<p><strong>What to do: {escaped(told.headline)}</strong></p>{listed(told.reasons)}{flags}"
+
+
+def _points(found: Sensitivity) -> str:
+    """The networks that were really made."""
     if not found.points:
         return ""
     first = found.points[0]
@@ -240,7 +269,8 @@ def _advice(found: Sensitivity) -> str:
     if found.reference_latency is not None:
         fp32 = [NOTHING if s.reference is None else value(s.reference, s.unit) for s in named]
         lines.append(["all: FP32", *fp32, NOTHING, milliseconds(found.reference_latency.p50_ms)])
-    caption = "The worst layers left in FP32 together: really quantized, and compared with FP32 on the same samples."
-    advised = found.advised
-    flags = f'<p>To begin with: <code class="flags">{escaped(advised.flags, 4000)}</code></p>' if advised else ""
-    return f"{table(header, lines, caption=caption)}{flags}"
+    counted = max((summary.samples for summary in first.metrics), default=0)
+    caption = (
+        f"The first layers to leave in FP32 together, really quantized and compared with FP32 on {counted} samples."
+    )
+    return table(header, lines, caption=caption)

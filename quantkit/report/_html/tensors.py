@@ -9,11 +9,11 @@ import numpy as np
 
 from quantkit.core.calibration import Calibration, TensorCalibration
 from quantkit.core.evidence import Curve, Evidence
+from quantkit.core.figures import plain
 from quantkit.core.histogram import Histogram
 from quantkit.core.statistics import Statistics
 from quantkit.report._html.advice import FLAT
 from quantkit.report._html.markup import Section, escaped, figure, folded, short, table
-from quantkit.report._numbers import plain
 
 _BARS = 256
 """More bars than pixels show nothing; so few keep the report of a deep network small."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from quantkit.core.comparison import Comparison, MetricSummary, Subject
+from quantkit.core.figures import milliseconds, unsigned
 from quantkit.core.sensitivity import Sensitivity
 from quantkit.report._html.markup import Section, figure, folded, short, table
 from quantkit.report._html.palette import COLOURS, SYMBOLS
-from quantkit.report._numbers import milliseconds, unsigned
 
 _IDENTITY = "plot-tradeoff"
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from quantkit.core.comparison import Comparison, Interval, MetricSummary
+from quantkit.core.figures import change, value
 from quantkit.core.verdict import Judgement
-from quantkit.report._figures import change, rows, value
+from quantkit.report._choice import choice
+from quantkit.report._figures import rows
 from quantkit.report._html.checks import checked
 from quantkit.report._html.intervals import picture, span_of
 from quantkit.report._html.markup import Section, escaped, folded, listed, table
@@ -26,15 +30,14 @@ _COLUMNS = (
 def section(comparison: Comparison, judgement: Judgement | None) -> Section:
     """The verdicts where there are any, what the run shows in sentences, and the figures with their intervals."""
     told = {part.title: part.lines for part in sections(comparison)}
-    shows = listed(told.get("What this shows", ()))
-    body = [shows] if judgement is None else [_doubted(comparison), checked(judgement)]
+    shows = told.get("What this shows", ())
+    body = [listed(shows)] if judgement is None else [_doubted(comparison), checked(judgement), _chosen(comparison)]
     if notes := told.get("Notes"):
         body.append(f'<div class="note" role="note"><strong>Notes</strong>{listed(notes)}</div>')
     body.append(_figures(comparison))
     if differences := _differences(comparison):
-        body.append(
-            folded("Every metric with its paired interval", f"{'' if judgement is None else shows}{differences}")
-        )
+        unsaid = [] if judgement is None else _unsaid(shows, comparison)
+        body.append(folded("Every metric with its paired interval", f"{listed(unsaid) if unsaid else ''}{differences}"))
     return Section("verdict", "Verdict" if judgement and judgement.checks else "What INT8 cost", "".join(body))
 
 
@@ -42,6 +45,18 @@ def _doubted(comparison: Comparison) -> str:
     """What has to be known before any verdict is believed."""
     found = doubts(comparison)
     return f'<div class="note" role="note">{listed(found)}</div>' if found else ""
+
+
+def _chosen(comparison: Comparison) -> str:
+    """The candidate to take: verdicts judge each by itself."""
+    found = choice(comparison)
+    return listed(found) if found else ""
+
+
+def _unsaid(shows: Sequence[str], comparison: Comparison) -> list[str]:
+    """What the run shows and does not stand beside the verdicts."""
+    said = {*doubts(comparison), *choice(comparison)}
+    return [line for line in shows if line not in said]
 
 
 def _figures(comparison: Comparison) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from quantkit.core.evidence import Evidence, Spread
+from quantkit.core.figures import plain
 from quantkit.report._html.markup import Section, figure, folded, short, table
 from quantkit.report._html.palette import COLOURS
-from quantkit.report._numbers import plain
 
 _IDENTITY = "plot-weights"
 

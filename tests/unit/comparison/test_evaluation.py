@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quantkit.comparison.evaluation import compared
 from quantkit.comparison.metrics import by_name
 from quantkit.core.arrays import Array, Batch
-from quantkit.core.comparison import MetricSummary, Subject
+from quantkit.core.comparison import DOUBTFUL, MetricSummary, Subject
 from quantkit.core.errors import DataError, TooLittleError, UsageError
 from quantkit.core.ports import Answers, Obstacle
 from tests.fake_comparison import LOGITS, FakeEngine, FakeSource, digits_like, echo, shaken
@@ -72,7 +72,7 @@ def test_without_labels_what_needs_them_is_left_out_and_the_reason_given_once() 
     found = compared(FakeEngine(echo), {"a": FakeEngine(shaken(0.1, 1))}, UNLABELLED)
     assert [summary.metric for summary in found.metrics["a"]] == ["cosine", "max-error", "sqnr"]
     assert found.labels is None
-    assert "not measured: top1, top5 (the data has no labels)" in found.notes
+    assert "not measured: top1, top5 (no labels to judge by)" in found.notes
     assert any(note.startswith("not measured: agreement (without labels, nothing says") for note in found.notes)
 
 
@@ -82,7 +82,7 @@ def test_naming_agreement_settles_that_the_output_holds_scores() -> None:
 
 
 def test_naming_a_metric_that_cannot_apply_is_an_error() -> None:
-    with pytest.raises(UsageError, match="'top1' does not apply: the data has no labels"):
+    with pytest.raises(UsageError, match="'top1' does not apply: no labels to judge by"):
         compared(FakeEngine(echo), {"a": FakeEngine(echo)}, UNLABELLED, by_name(["top1"]))
 
 
@@ -98,8 +98,17 @@ def test_a_metric_that_meets_its_obstacle_late_is_left_out_altogether() -> None:
     found = compared(FakeEngine(echo), {"a": FakeEngine(echo)}, FakeSource(LABELLED.inputs, labels))
     assert [summary.metric for summary in found.metrics["a"]] == ["agreement", "cosine", "max-error", "sqnr"]
     assert "top1" not in found.rows["a"]
-    note = "not measured: top1, top5 (label 10 is no class of output 'logits', which has 0 to 9)"
-    assert note in found.notes
+    (note,) = [note for note in found.notes if note.startswith(DOUBTFUL)]
+    said = "label 10 of eval/0039.png is no class of output 'logits', which has 0 to 9"
+    assert f"not measured: top1, top5 ({said}): look at how the labels are numbered" in note
+
+
+def test_a_metric_asked_for_refuses_a_label_that_is_no_class() -> None:
+    labels = np.arange(1, 121, dtype=np.int64) % 11
+    source = FakeSource(LABELLED.inputs, labels)
+    with pytest.raises(DataError, match=r"'top1' does not apply: label 10 of eval/0009\.png is no class") as refusal:
+        compared(FakeEngine(echo), {"a": FakeEngine(echo)}, source, by_name(["top1"]))
+    assert refusal.value.code == "QK2286"
 
 
 def test_no_samples_are_too_little() -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from quantkit.comparison.notes import notes_on
 from quantkit.core.arrays import Array
+from quantkit.core.comparison import DOUBTFUL
+from quantkit.core.ports import Obstacle
 
 
 def columns(changed: int, nonfinite: int = 0) -> dict[str, Array]:
@@ -16,11 +18,17 @@ def columns(changed: int, nonfinite: int = 0) -> dict[str, Array]:
 
 
 def test_metrics_with_one_reason_share_a_line() -> None:
-    obstacles = {"top1": "the data has no labels", "agreement": "no classes", "top5": "the data has no labels"}
+    unlabelled = Obstacle("no labels to judge by")
+    obstacles = {"top1": unlabelled, "agreement": Obstacle("no classes"), "top5": unlabelled}
     assert notes_on({}, None, obstacles=obstacles, undivided={}) == (
-        "not measured: top1, top5 (the data has no labels)",
+        "not measured: top1, top5 (no labels to judge by)",
         "not measured: agreement (no classes)",
     )
+
+
+def test_wrong_labels_are_a_doubt_about_the_run() -> None:
+    (note,) = notes_on({}, None, obstacles={"top1": Obstacle("label 10 is no class", data=True)}, undivided={})
+    assert note.startswith(f"{DOUBTFUL}not measured: top1 (label 10 is no class)")
 
 
 @pytest.mark.parametrize(

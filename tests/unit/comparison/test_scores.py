@@ -77,7 +77,7 @@ def test_asking_for_scores_where_there_are_none_names_the_shapes() -> None:
 
 
 def test_asking_for_labels_where_there_are_none_is_refused() -> None:
-    with pytest.raises(DataError, match="the data has no labels"):
+    with pytest.raises(DataError, match="no labels to judge by"):
         known_labels(answers(np.zeros((3, 2))))
 
 

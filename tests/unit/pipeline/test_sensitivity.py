@@ -14,13 +14,16 @@ from quantkit.core.arrays import Array
 from quantkit.core.calibration import Calibration
 from quantkit.core.errors import ArtifactError, DataError, TooLittleError, UsageError
 from quantkit.core.sensitivity import SQNR, Effects, Sensitivity
+from quantkit.core.sensitivity_advice import KEPT, UNSEEN, Advice
 from quantkit.graph.codes.weights import QuantizedConstant
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model
 from quantkit.graph.placement import place
 from quantkit.graph.quantized_layers import LayeredPlacement
+from quantkit.pipeline.estimating import estimated
 from quantkit.pipeline.quantizing import quantize
-from quantkit.pipeline.sensitivity import Sensing, estimated, sensitivity
+from quantkit.pipeline.sensing import Sensing
+from quantkit.pipeline.sensitivity import sensitivity
 from tests.fake_comparison import FakeSource
 from tests.onnx_models import random, results, written
 from tests.quantization import calibrated, ready, sqnr_db, with_ranges
@@ -136,7 +139,7 @@ def test_scales_that_represent_every_value_cost_nothing(target: str) -> None:
         assert {own.only.weights, own.only.activations, own.only.both, own.all_but.both} == {math.inf}
         assert own.gained == 0
     assert lossless.order == ()
-    assert lossless.advised is None
+    assert lossless.advice == Advice(KEPT, SQNR)
 
 
 @pytest.mark.parametrize("node", ["a", "b", "fc"])
@@ -220,20 +223,43 @@ def test_time_that_is_over_leaves_the_worst_known_best() -> None:
     assert min(samples) < max(samples) <= 12
     noisiest = min(found.layers, key=lambda layer: layer.effects[SQNR].only.both or math.inf)
     assert noisiest.samples == max(samples)
-    assert found.notes[0].startswith("the time limit ended the measuring: layers were measured on")
+    assert found.extent is not None
+    assert (found.extent.is_cut_short, found.extent.samples, found.extent.partly) == (True, 12, ())
+    assert found.extent.of_runs is not None
+    assert found.extent.runs < found.extent.of_runs
     assert found.points
 
 
 def test_a_first_look_that_is_cut_short_says_what_is_missing() -> None:
     found = measured(limit_s=6.0, clock=itertools.count(0.0, 1.0).__next__)
-    assert "figures are missing" in found.notes[0]
+    assert found.extent is not None
+    # How the layers do alone is asked first, so that there is something of every layer that had its turn.
+    assert set(found.extent.partly) | {layer.node for layer in found.unmeasured} == {"a", "b", "pool", "fc"}
     assert any(own.only.both is not None for layer in found.layers for own in layer.effects.values())
+
+
+def test_what_there_was_time_for_is_all_of_it(found: Sensitivity) -> None:
+    assert found.extent is not None
+    assert not found.extent.is_cut_short
+    assert (found.extent.samples, found.extent.partly) == (12, ())
+    assert found.extent.runs == found.extent.of_runs
+    assert found.span == (12, 12)
+
+
+def test_labels_decide_what_to_do() -> None:
+    labels = results(CNN, {"x": INPUTS})["y"].argmax(axis=1)
+    unlabelled, labelled = measured().advice, measured(labels=labels).advice
+    assert unlabelled is not None
+    assert unlabelled.metric == SQNR
+    assert labelled is not None
+    # So few samples show no loss.
+    assert (labelled.metric, labelled.finding, labelled.left_out) == ("top1", UNSEEN, ())
 
 
 @pytest.mark.parametrize(
     ("how", "labels", "message"),
     [
-        ({"limit_s": 0.0}, None, "the time limit of 0 s was over before any layer was measured"),
+        ({"limit_s": 0.0}, None, "the time was over before any layer was measured"),
         ({"exclude": Exclusion(ops=("Conv", "Gemm"))}, None, "no layer of the model becomes INT8 for ort-cpu"),
     ],
     ids=["no time", "everything excluded"],
@@ -243,14 +269,15 @@ def test_measuring_nothing_is_refused(how: dict[str, Any], labels: Any, message:
         measured(labels=labels, **how)
 
 
-def test_no_samples_are_refused() -> None:
-    with pytest.raises(DataError, match="0 calibration samples"):
-        estimated(CNN, FakeSource(INPUTS[:0]), how=QUICK)
-
-
 def test_a_metric_without_its_labels_is_refused() -> None:
-    with pytest.raises(UsageError, match="the metric 'top1' does not apply: the data has no labels"):
+    with pytest.raises(UsageError, match="the metric 'top1' does not apply: no labels to judge by"):
         measured(metrics=("top1",))
+
+
+def test_a_metric_whose_labels_are_no_classes_is_refused_as_data() -> None:
+    with pytest.raises(DataError, match=r"the metric 'top1' does not apply: label 99 of .* is no class") as refusal:
+        measured(metrics=("top1",), labels=np.full(len(INPUTS), 99))
+    assert refusal.value.code == "QK2286"
 
 
 def test_outputs_without_any_signal_are_refused() -> None:
@@ -268,15 +295,6 @@ def test_ranges_of_another_model_are_refused_before_any_work() -> None:
     other = ready(written("g (float[n, 4] x) => (float[n, 3] y) { y = Gemm(x, w) }", w=random(4, 3)))
     with pytest.raises(ArtifactError, match="the calibration belongs to another model"):
         sensitivity(CNN, ranges(other, random(3, 4)), FakeSource(INPUTS), how=QUICK)
-
-
-def test_the_estimate_counts_every_run_and_needs_no_ranges() -> None:
-    told = estimated(CNN, FakeSource(INPUTS, batch=4), how=QUICK)
-    assert told.samples == 12
-    assert told.layers == 4
-    assert told.subsets > 6 * 3
-    assert told.seconds is not None
-    assert 0 < told.seconds < 60
 
 
 def test_progress_counts_samples_run() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quantkit.core.comparison import Coverage, EngineLayers, Interval, MetricSummary
+from quantkit.core.comparison import Coverage, EngineLayers, Interval, Latency, MetricSummary
 from quantkit.report._figures import NEVER, NOTHING, rows
 from tests.fake_comparison import comparison
 
@@ -63,6 +63,25 @@ def test_an_engine_says_what_it_consists_of_and_for_want_of_which_scales_it_comp
     assert found["engine layers INT8 / FP16 / FP32"] == (NOTHING, "14 / 0 / 1", "9 / 0 / 0")
     assert found["reformats"] == (NOTHING, "8", "0")
     assert found["scales missing"] == (NOTHING, NOTHING, "1")
+
+
+def test_a_speed_up_has_an_interval_where_blocks_of_calls_are_known() -> None:
+    whole = comparison()
+    found = [(row.label, row.cells) for row in rows(whole)]
+    at = next(number for number, (label, _) in enumerate(found) if label == "speed-up")
+    assert found[at : at + 2] == [
+        ("speed-up", (NEVER, "2.99×", "3.01×")),
+        ("95 % interval", (NEVER, "[2.96, 3.01]", "[2.98, 3.04]")),
+    ]
+
+
+def test_a_run_without_blocks_shows_the_ratio_of_its_medians_alone() -> None:
+    whole = comparison()
+    assert whole.reference.latency is not None
+    old = replace(whole, reference=replace(whole.reference, latency=Latency(1.236, 1.402, 100, 1, 5)))
+    found = {row.label: row.cells for row in rows(replace(old, candidates=old.candidates[:1])) if "%" not in row.label}
+    assert found["speed-up"] == (NEVER, "3.00×")
+    assert [row.label for row in rows(old)][-4:] == ["speed-up", "size", "times smaller", "nodes in INT8"]
 
 
 def test_infinite_figures_have_a_sign() -> None:

@@ -98,6 +98,18 @@ def test_verdicts_are_words_and_limits_are_marked() -> None:
     assert "the dashed one the limit of +0.96 pp" in text
 
 
+def test_the_candidate_to_take_stands_beside_the_verdicts() -> None:
+    shown = judgement(comparison())
+    text = HtmlRenderer(Evidence(judgement=shown)).render(comparison())
+    assert text.index("closest to fp32: entropy") < text.index("<details")
+    assert text.count("closest to fp32: entropy") == 1
+    assert "<ul></ul>" not in HtmlRenderer(Evidence(judgement=shown)).render(replace(comparison(), leads=()))
+
+
+def test_the_command_line_stands_with_the_origin() -> None:
+    assert "quantkit calibrate model.onnx --data &#x27;my images&#x27;" in HtmlRenderer().render(comparison())
+
+
 def test_every_figure_of_a_check_stands_in_its_line() -> None:
     shown = page().text
     for heading in ("FP32", "INT8", "drop", "bounds and limit δ", "limit δ", "n", "flips − / +", "MDE"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from quantkit.core.sensitivity import Effect, Effects, Layer, Sensitivity
+from quantkit.core.sensitivity import Effect, Effects, Layer, Measure, Sensitivity
 from quantkit.report._html import sensitivity, tradeoff
 from quantkit.report._html.markup import Section
 from quantkit.report._sensitivity_page import page
@@ -41,6 +41,15 @@ def test_numbers_stand_in_the_cells() -> None:
     assert alone["text"] == ["50.00", "∞", "45.00"]
     assert back["text"] == ["+0.50", "+1.00"]
     assert (back["x"], back["y"]) == ([0, 2], [0, 0])
+
+
+@pytest.mark.parametrize(("higher", "back"), [(True, "+0.00107"), (False, "−0.00107")], ids=["higher", "lower"])
+def test_figures_without_a_unit_have_more_digits_and_better_is_positive(higher: bool, back: str) -> None:
+    effects = {"near": Effects(Effect(both=0.99912), Effect(both=0.99951), 0.99844)}
+    measure = Measure("near", "near", "", higher_is_better=higher, reference=None, everything=0.99844)
+    found = replace(FOUND, measures=(measure,), layers=(Layer("a", "Conv", effects, 8),))
+    _, alone, _, given_back, *_ = drawn(found)["data"]
+    assert (alone["text"], given_back["text"]) == (["0.99912"], [back])
 
 
 def test_layers_in_floats_are_hatched_and_have_no_cells() -> None:
@@ -77,13 +86,19 @@ def test_a_network_without_measured_layers_has_no_section() -> None:
     assert sensitivity.section(replace(FOUND, layers=FOUND.layers[1:])) is None
 
 
-def test_the_table_of_models_ends_with_fp32_and_the_flags() -> None:
-    better = replace(FOUND.points[1].metrics[0], metric="sqnr", candidate=40.0)
-    worse = replace(better, candidate=30.0)
-    points = tuple(replace(point, metrics=(own,)) for point, own in zip(FOUND.points, (worse, better), strict=True))
-    body = section(replace(FOUND, points=points)).body
-    assert "all: FP32" in body
-    assert "--exclude-nodes x" in body
+def test_what_to_do_comes_first_and_the_networks_that_were_made_last() -> None:
+    body = section().body
+    assert body.index("What to do: leave the first layer of the list in FP32") < body.index('class="choice"')
+    assert '<code class="flags">--exclude-nodes x</code>' in body
+    assert body.index('class="choice"') < body.index("all: FP32")
+
+
+def test_what_there_was_no_time_for_is_said_before_anything_else() -> None:
+    body = section().body
+    assert body.startswith("<p><strong>the time limit of 2 s ended the measuring, with 75 % of the runs done")
+    assert "on 64 of 80 samples. Left: with this layer" in body
+    assert '<code class="flags">quantkit sensitivity m.onnx --data &#x27;a &lt;/script&gt;&#x27;</code>' in body
+    assert "time limit" not in section(replace(FOUND, extent=None)).body
 
 
 def test_the_page_is_whole_and_names_are_text() -> None:

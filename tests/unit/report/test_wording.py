@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from quantkit.core.comparison import DOUBTFUL, Comparison, Interval, MetricSummary
-from quantkit.report._wording import headline, sections, verdict
+from quantkit.core.comparison import DOUBTFUL, Comparison, Interval, Latency, MetricSummary
+from quantkit.report._wording import headline, sections, speed, verdict
 from tests.fake_comparison import comparison
 
 
@@ -71,9 +71,35 @@ def lines(whole: Comparison, title: str) -> tuple[str, ...]:
 def test_without_an_accuracy_that_is_said() -> None:
     whole = comparison()
     bare = tuple(replace(outcome, metrics=outcome.metrics[2:]) for outcome in whole.candidates)
-    assert lines(replace(whole, candidates=bare), "What this shows") == (
-        "Accuracy was not measured: the figures say how far outputs moved, not whether it matters.",
-    )
+    told = lines(replace(whole, candidates=bare), "What this shows")
+    assert told[0] == "Accuracy was not measured: the figures say how far outputs moved, not whether it matters."
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (Interval(2.31, 2.28, 2.35), "2.31× as fast as FP32, at least 2.28× (95 % interval)"),
+        (Interval(0.9, 0.88, 0.93), "slower: 0.90× as fast as FP32, at most 0.93× (95 % interval)"),
+        (
+            Interval(1.05, 0.99, 1.11),
+            "no difference in speed is shown by 200 calls; it may be 0.99× to 1.11× as fast as FP32 (95 % interval)",
+        ),
+        (
+            Interval(2.0, 0.0, float("inf")),
+            "no difference in speed is shown by 200 calls; it may be 0.00× to ∞× as fast as FP32 (95 % interval)",
+        ),
+    ],
+    ids=["faster", "slower", "neither", "too few blocks"],
+)
+def test_a_difference_in_speed_is_told_only_where_it_is_shown(ratio: Interval, said: str) -> None:
+    assert speed(ratio, comparison().candidates[0].subject, "FP32") == said
+
+
+def test_a_run_that_was_not_timed_or_by_no_blocks_says_nothing_of_speed() -> None:
+    whole = comparison()
+    for latency in (None, Latency(1.2, 1.4, 100, 1, 5)):
+        told = sections(replace(whole, reference=replace(whole.reference, latency=latency)))
+        assert not any("as fast as" in line for section in told for line in section.lines)
 
 
 def test_a_doubt_about_every_figure_comes_before_them() -> None:

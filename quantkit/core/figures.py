@@ -8,6 +8,47 @@ from collections.abc import Sequence
 MINUS = "−"
 
 
+def value(figure: float, unit: str) -> str:
+    """A figure with its unit; shares in percent."""
+    return f"{bare(figure, unit)} {'%' if unit == 'share' else unit}".rstrip()
+
+
+def value_span(low: float, high: float, unit: str) -> str:
+    """Two bounds of a figure, without its unit.
+
+    >>> value_span(0.9758, 0.9944, "share")
+    '[97.58, 99.44]'
+    """
+    return f"[{bare(low, unit)}, {bare(high, unit)}]"
+
+
+def bare(figure: float, unit: str) -> str:
+    """A figure without its unit, as it stands under a heading that names it.
+
+    >>> bare(0.9758, "share"), bare(23.468, "dB"), bare(0.99844, "")
+    ('97.58', '23.47', '0.99844')
+    """
+    if unit == "share":
+        return unsigned(100 * figure)
+    return unsigned(figure) if unit == "dB" else plain(figure)
+
+
+def change(figure: float, unit: str) -> str:
+    """A difference between two figures, with its unit; of shares, in percentage points."""
+    return f"{_bare_change(figure, unit)} {'pp' if unit == 'share' else unit}".rstrip()
+
+
+def change_span(low: float, high: float, unit: str) -> str:
+    """Two bounds of a difference, without its unit."""
+    return f"[{_bare_change(low, unit)}, {_bare_change(high, unit)}]"
+
+
+def _bare_change(figure: float, unit: str) -> str:
+    if unit == "share":
+        return signed(100 * figure)
+    return signed(figure, 2 if unit == "dB" else 5)
+
+
 def signed(value: float, digits: int = 2) -> str:
     """With its sign, and a true minus; what rounds to zero has none.
 
@@ -69,4 +110,4 @@ def times(ratio: float) -> str:
     >>> times(3.014)
     '3.01×'
     """
-    return f"{ratio:.2f}×"
+    return f"{unsigned(ratio)}×"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantkit.report._numbers import milliseconds, plain, signed, sizes, unsigned
+from quantkit.core.figures import milliseconds, plain, signed, sizes, unsigned
 
 
 @given(st.floats(-1e9, 1e9))
