@@ -31,7 +31,9 @@ from quantkit.core import plugins
 from quantkit.core.arrays import Array, Floats
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.calibration import Calibration
+from quantkit.core.comparison import Interval
 from quantkit.core.errors import SetupError
+from quantkit.core.timing import time_ratio
 from quantkit.core.trt_cache import Header, TensorrtCache
 from quantkit.core.trt_cache_text import parsed
 from quantkit.graph.exclusion import Exclusion
@@ -122,7 +124,7 @@ class Run:
         from quantkit.backends.tensorrt.injection import FromCache
 
         started, calibration = time.monotonic(), Calibration.load(self.network.thresholds("entropy"))
-        placing = Placing(self.network.model, calibration, lambda precision: self.backend(precision=precision))
+        placing = Placing(self.network.model, calibration, lambda precision, _: self.backend(precision=precision))
         found = placing.fastest(Exclusion(), FromCache(self._injected("entropy")))
         self.figures["placement"] = {"search s": round(time.monotonic() - started, 1), "in floats": list(found.nodes)}
         print(f"  kept in floats: {', '.join(found.nodes) or 'nothing'}", flush=True)
@@ -148,18 +150,22 @@ class Run:
         return found
 
     def timed(self) -> None:
-        """Latencies of all engines, taking turns."""
+        """Latencies of all engines, taking turns, and ratios of two with their 95 % intervals."""
         samples = next(iter(self.network.data[1]))
-        for name, latency in self.backend().latencies(self.engines, samples).items():
+        latencies = self.backend().latencies(self.engines, samples)
+        for name, latency in latencies.items():
             self.figures[name]["ms"] = round(latency.p50_ms, 4)
             self.figures[name]["ms p90"] = round(latency.p90_ms, 4)
-            times = self.figures["fp32"]["ms"] / latency.p50_ms
-            print(f"  {name:20} {latency.p50_ms:.4f} ms, {times:.2f} × as fast as fp32", flush=True)
+            self._told(name, "times as fast as fp32", time_ratio(latencies["fp32"], latency))
         for name, rule in zip(PLACED, RULES, strict=True):
-            if name in self.engines and rule in self.engines:
-                times = self.figures[name]["ms"] / self.figures[rule]["ms"]
-                self.figures[name]["of implicit"] = round(times, 4)
-                print(f"  {name:20} {times:.3f} × the implicit engine", flush=True)
+            if name in latencies and rule in latencies:
+                self._told(name, "of implicit", time_ratio(latencies[name], latencies[rule]))
+
+    def _told(self, name: str, what: str, ratio: Interval | None) -> None:
+        if ratio is not None:
+            shown = [round(value, 4) for value in (ratio.estimate, ratio.low, ratio.high)]
+            self.figures[name][what] = shown
+            print(f"  {name:20} {shown[0]:.3f} {what}, [{shown[1]:.3f}, {shown[2]:.3f}]", flush=True)
 
     def distance(self) -> None:
         """How far our entropy thresholds are from TensorRT's own, as a share of the largest value."""

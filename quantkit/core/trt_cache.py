@@ -166,6 +166,33 @@ class TensorrtCache:
         """
         return stated(ranges_of(self.scales), rule or self.rule, provenance)
 
+    def merged(self, other: TensorrtCache) -> TensorrtCache:
+        """The scales of both, these first; the first line is that of this cache.
+
+        Raises:
+            ArtifactError: caches of different calibrators, or for versions that do not read each other's; or a tensor
+                with a scale in each that is not the same.
+        """
+        if _readers(self.header) != _readers(other.header):
+            raise ArtifactError(
+                "QK3276",
+                f"a cache of {self.header} and one of {other.header} are not merged",
+                cause="no calibrator takes them both",
+                hints=["calibrate with the same one", "for another version: quantkit cache convert --trt-version"],
+            )
+        apart = [name for name in self.scales.keys() & other.scales.keys() if self.scales[name] != other.scales[name]]
+        if apart:
+            first = min(apart)
+            raise ArtifactError(
+                "QK3277",
+                f"{len(apart)} {'tensor has' if len(apart) == 1 else 'tensors have'} another scale in each cache, "
+                f"such as {shortened(first, 120)!r}",
+                where=first,
+                cause=f"{self.scales[first]:.9g} in the one, {other.scales[first]:.9g} in the other",
+                hints=["quantkit cache diff shows them all", "remove the lines of one that are not wanted"],
+            )
+        return TensorrtCache(self.header, {**self.scales, **other.scales})
+
     @property
     def rule(self) -> str:
         """What chose the scales, as far as the header tells: quantkit's own go under a name of TensorRT's as well."""
@@ -182,6 +209,13 @@ class TensorrtCache:
 
     def __repr__(self) -> str:
         return f"TensorrtCache({self.header}: {len(self.scales)} tensors)"
+
+
+def _readers(header: Header | LegacyHeader) -> Header | LegacyHeader:
+    """What stands for all calibrators that take the cache: versions 8 and 9, of four characters, read each other's."""
+    if isinstance(header, LegacyHeader) or len(header.version) > len(Header().version):
+        return header
+    return Header(algorithm=header.algorithm)
 
 
 def _bits(scale: np.float32) -> int:

@@ -112,7 +112,8 @@ def save(cache: TensorrtCache, path: Path, origin: Origin | None) -> Artifact:
     with replacing_named(path, _named_by(sidecar(path))):
         write_whole(path, content)
         if origin is not None:
-            document = {"schema": SCHEMA, "cache_sha256": digest, **asdict(origin)}
+            known = {**asdict(origin), "provenance": origin.provenance.to_document()}
+            document = {"schema": SCHEMA, "cache_sha256": digest, **known}
             write_whole(sidecar(path), f"{encoded(document, indent=1)}\n".encode("ascii"))
         else:
             with writable(sidecar(path)):

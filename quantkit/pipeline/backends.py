@@ -10,6 +10,7 @@ from typing import Any
 from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.core import plugins
 from quantkit.core.errors import UsageError
+from quantkit.pipeline.build_progress import BuildProgress
 
 PACKAGE = "quantkit.backends"
 
@@ -21,6 +22,7 @@ def backend(
     device: str | None = None,
     custom_ops: Sequence[Path] = (),
     building: BuildOptions | None = None,
+    progress: BuildProgress | None = None,
 ) -> Any:
     """The backend called `name`.
 
@@ -30,16 +32,20 @@ def backend(
         device: where it computes, as ``"cuda:0"``; ``None`` leaves that to the backend.
         custom_ops: libraries of operators to load, which are code.
         building: how its engines are built, where it builds any.
+        progress: told what a build is doing, where there is anything to tell.
 
     Raises:
         UsageError: it has no use for one of these.
         SetupError: a package that it needs is missing.
     """
     kind = plugins.load(PACKAGE, name)
-    given = {"device": device, "custom_ops": tuple(custom_ops), "options": building}
+    given: dict[str, Any] = {"device": device, "custom_ops": tuple(custom_ops), "options": building}
     asked = {key: value for key, value in given.items() if value}
-    foreign = asked.keys() - {option.name for option in fields(kind)}
+    known = {option.name for option in fields(kind)}
+    foreign = asked.keys() - known
     if foreign:
         odd = sorted(foreign)[0]
         raise UsageError("QK1002", f"{odd} says nothing to the backend {name!r}", hints=[f"leave {odd} out"])
+    if "progress" in known:
+        asked["progress"] = progress
     return kind(threads=threads, **asked)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from quantkit.backends import _cpu
 from quantkit.backends.tensorrt.options import BuildOptions
-from quantkit.core import statistics_file
-from quantkit.core.errors import ArtifactError
+from quantkit.core import arguments, statistics_file
+from quantkit.core.errors import ArtifactError, UsageError
 from quantkit.core.histogram import Histogram
+from quantkit.core.plugins import did_you_mean
 from quantkit.core.ports import Backend, BatchSource, Samples
 from quantkit.core.statistics import Fingerprint, SampleId, Statistics
 from quantkit.data.checked import checked
@@ -24,6 +25,7 @@ from quantkit.graph.model import Model
 from quantkit.graph.placement import place
 from quantkit.graph.taps import TapPlan, plan_taps, tapped
 from quantkit.pipeline.backends import backend
+from quantkit.pipeline.build_progress import BuildProgress
 from quantkit.pipeline.models import AnyModel, opened
 from quantkit.stats.collector import Checkpoint, Collector, OnNonfinite, Seen
 
@@ -45,6 +47,7 @@ class Collecting:
         device: where the model runs, as ``"cuda:0"``; ``None`` leaves that to the backend.
         custom_ops: libraries of operators to load, which are code.
         building: how a backend that builds engines builds the FP32 one; larger batches than it takes are cut.
+        build_progress: told what that build is doing.
         on_nonfinite: ``"fail"`` refuses NaN and infinity in a tensor; ``"report"`` leaves them out and counts them.
         allow_few: accept fewer than 8 samples.
         channels: tensor → axis, for tensors whose extrema are wanted per channel as well.
@@ -58,18 +61,25 @@ class Collecting:
     device: str | None = None
     custom_ops: tuple[Path, ...] = ()
     building: BuildOptions | None = None
+    build_progress: BuildProgress | None = None
     on_nonfinite: OnNonfinite = "fail"
     allow_few: bool = False
     channels: Mapping[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuses values of another kind, and fewer threads than one."""
+        arguments.hold_fields(self)
+        arguments.hold_least(self, threads=1)
 
+
+@arguments.checked
 def collect(
     model: AnyModel,
     source: Any,
     *,
     how: Collecting | None = None,
     progress: Progress | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
 ) -> Statistics:
     """Runs the FP32 model over `source` once and counts the values of every tensor that may be quantized.
 
@@ -86,25 +96,36 @@ def collect(
 
     Raises:
         DataError: the data does not fit the model, or a tensor holds NaN or infinity.
+        UsageError: an argument of another kind, or channels of a tensor that is not observed.
         ArtifactError: `checkpoint` comes from another model, preprocessing or set of tensors.
     """
     how = how or Collecting()
-    ready = opened(model)
+    ready, kept_at = opened(model), None if checkpoint is None else Path(checkpoint)
     data = checked(wrapped(source, inputs=ready.inputs), ready.inputs, allow_few=how.allow_few)
     plan = plan_taps(ready, _tensors(ready, how))
+    _refuse_unobserved(how.channels, [*plan.tapped, *plan.inputs])
     # One thread a batch: how many batches are in flight then moves no float, and is no part of the environment.
     engine: Backend = backend(
-        how.backend, threads=1, device=how.device, custom_ops=how.custom_ops, building=how.building
+        how.backend,
+        threads=1,
+        device=how.device,
+        custom_ops=how.custom_ops,
+        building=how.building,
+        progress=how.build_progress,
     )
     origin = _Origin(ready, plan, _fingerprint(ready, data), engine.environment())
-    before = origin.resumed(checkpoint)
+    before = origin.resumed(kept_at)
     threads = how.threads or _cpu.usable_cores()
     observers = engine.observers(tapped(ready, plan.tapped), threads, plain=how.channels)
     collector = Collector(observers, inputs=plan.inputs, channels=how.channels, on_nonfinite=how.on_nonfinite)
+    told = _told(progress, data.size, before)
+    if told is not None:
+        # Only now the pass begins: an engine may have been built until here.
+        told(0)
     seen = collector.collect(
         _cut(_without(data, before), _most(ready, engine)),
-        progress=_told(progress, data.size, before),
-        checkpoint=Checkpoint(lambda seen: origin.save(seen, before, checkpoint)) if checkpoint else None,
+        progress=told,
+        checkpoint=Checkpoint(lambda seen: origin.save(seen, before, kept_at)) if kept_at else None,
     )
     return origin.statistics(seen, before)
 
@@ -162,6 +183,14 @@ def _tensors(model: Model, how: Collecting) -> list[str]:
         wanted |= {spec.name for spec in model.inputs if spec.dtype == "float32"}
         wanted |= {name for node in wiring.nodes for name in node.output if name and wiring.may_be_float(name)}
     return sorted(wanted)
+
+
+def _refuse_unobserved(channels: Iterable[str], observed: list[str]) -> None:
+    """Refuses extrema of the channels of a tensor that is not looked at."""
+    for name in channels:
+        if name not in observed:
+            hints = [*did_you_mean(name, observed), "Collecting(everything=True) observes every tensor"]
+            raise UsageError("QK1020", f"no tensor that is observed is called {name!r}", hints=hints)
 
 
 def _fingerprint(model: Model, data: BatchSource) -> Fingerprint:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from quantkit.backends.tensorrt.options import Profile, Shape, shape_text
-from quantkit.core.artifact import TensorSpec
+from quantkit.backends.tensorrt.options import Profile, Shape
+from quantkit.core.artifact import TensorSpec, shape_text
 from quantkit.core.errors import ModelError, UsageError
 from quantkit.core.text import printable
 from quantkit.data.inputs import fixed

@@ -6,18 +6,21 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from quantkit.comparison.evaluation import compared
-from quantkit.comparison.latency import Stopwatch
+from quantkit.comparison.latency import Load, Stopwatch
+from quantkit.comparison.leads import leads
 from quantkit.comparison.metrics import by_name
 from quantkit.comparison.noise import noise_of, notes_on_noise
+from quantkit.core import arguments
 from quantkit.core.artifact import Artifact
 from quantkit.core.comparison import DOUBTFUL, Comparison, Latency, Subject
-from quantkit.core.errors import ModelError
+from quantkit.core.errors import ModelError, UsageError
 from quantkit.core.ports import Backend, BatchSource, CoverageReader, Engine, Metric, Samples
 from quantkit.core.statistics import SampleId
 from quantkit.data.checked import checked
@@ -28,10 +31,14 @@ from quantkit.graph import provenance
 from quantkit.graph.model import Model, already_quantized, load
 from quantkit.pipeline.backends import backend
 from quantkit.pipeline.models import AnyModel
+from quantkit.pipeline.overlaps import Overlaps, calibrated_on
 
 _log = logging.getLogger(__name__)
 
 REFERENCE = "FP32"
+
+# Others build engines for minutes, and those that are there serve for latency too.
+_LOADS_IN_MOMENTS = "ort"
 
 Candidate: TypeAlias = Artifact | Model | Path | str
 Progress: TypeAlias = Callable[[int, int | None], None]
@@ -50,6 +57,7 @@ class Comparing:
         custom_ops: libraries of operators to load, which are code.
         stopwatch: how latency is measured, with one sample a call; ``None`` leaves it out.
         self_check: run every model twice and say how far it differs from itself.
+        overlap: look for samples that a candidate was calibrated on, as far as it says which they were.
     """
 
     metrics: tuple[str, ...] | Mapping[str, Metric] | None = None
@@ -59,8 +67,15 @@ class Comparing:
     custom_ops: tuple[Path, ...] = ()
     stopwatch: Stopwatch | None = field(default_factory=Stopwatch)
     self_check: bool = False
+    overlap: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuses values of another kind, and fewer threads than one."""
+        arguments.hold_fields(self)
+        arguments.hold_least(self, threads=1)
 
 
+@arguments.checked
 def compare(
     reference: AnyModel,
     candidates: Candidate | Mapping[str, Candidate],
@@ -82,21 +97,27 @@ def compare(
     Raises:
         TooLittleError: no samples, or no metric applies.
         UsageError: a metric asked for does not apply.
+        ArtifactError: what a candidate says of the samples that it was calibrated on is damaged.
     """
     how = how or Comparing()
     # Before any model runs: a metric may read files of its own, and refuse them.
-    metrics = by_name(how.metrics) if isinstance(how.metrics, tuple) else how.metrics
-    named = candidates if isinstance(candidates, Mapping) else {_title(candidates): candidates}
+    metrics = how.metrics if isinstance(how.metrics, Mapping | None) else by_name(how.metrics)
+    named = _named(candidates)
     given: Mapping[str, AnyModel | Candidate] = {REFERENCE: reference, **named}
     models = {name: _read(model, custom_ops=bool(how.custom_ops)) for name, model in given.items()}
     inputs = models[REFERENCE].inputs
     for name in named:
         refuse_other_inputs(name, {spec.name for spec in models[name].inputs}, {spec.name for spec in inputs})
+    calibrated = {name: calibrated_on(models[name]) for name in named} if how.overlap else {}
     # However few samples there are, the intervals say what they are worth.
     data = checked(wrapped(source, inputs=inputs), inputs, allow_few=True)
     with ExitStack() as stack:
         runtime: _Backend = backend(how.backend, threads=how.threads, device=how.device, custom_ops=how.custom_ops)
-        engines = {name: stack.enter_context(runtime.build(model.serialized())) for name, model in models.items()}
+
+        def build(name: str) -> Engine:
+            return runtime.build(models[name].serialized())
+
+        engines = {name: stack.enter_context(build(name)) for name in models}
         evaluation = compared(
             engines[REFERENCE],
             {name: engines[name] for name in named},
@@ -104,18 +125,20 @@ def compare(
             metrics,
             progress=(lambda done: progress(done, data.size)) if progress else None,
         )
-        latencies = _latencies(engines, data, models[REFERENCE], how.stopwatch)
         noise = {}
         if how.self_check:
-            noise = noise_of(engines, lambda name: runtime.build(models[name].serialized()), data, metrics)
+            noise = noise_of(engines, build, data, metrics)
+        loads = _anew(engines, stack, build) if how.backend == _LOADS_IN_MOMENTS else _kept(engines)
+        latencies = _latencies(loads, data, models[REFERENCE], how.stopwatch)
     subjects = {name: _subject(name, model, latencies.get(name)) for name, model in models.items()}
     # A reference has nothing in integers, unless the models were swapped or are quantized twice.
     for name in [name for name in subjects if name in named or already_quantized(models[name])]:
         subjects[name] = replace(subjects[name], coverage=runtime.coverage(models[name].serialized()))
-    warn_of_doubts(evaluation.notes)
-    return Comparison(
+    shared = Overlaps.of(calibrated, evaluation.samples)
+    warn_of_doubts((*shared.notes, *evaluation.notes))
+    found = Comparison(
         reference=subjects[REFERENCE],
-        candidates=tuple(evaluation.outcome(subjects[name]) for name in named),
+        candidates=tuple(evaluation.outcome(shared.told(subjects[name])) for name in named),
         samples=tuple(sample.name for sample in evaluation.samples),
         labels=evaluation.labels,
         # In the order in which run.json holds them, so that a report made now equals one made from the file.
@@ -124,11 +147,13 @@ def compare(
         notes=(
             *suspicions(models),
             *_prepared_otherwise(models, data.preprocessing),
+            *shared.notes,
             *evaluation.notes,
             *notes_on_noise(noise),
         ),
         noise=noise,
     )
+    return replace(found, leads=leads(found))
 
 
 class _Backend(Backend, CoverageReader, Protocol):
@@ -197,6 +222,14 @@ def _images(record: str) -> dict[str, Any]:
     return {key: value for key, value in said.items() if key != "decoding"}
 
 
+def _named(candidates: Candidate | Mapping[str, Candidate]) -> Mapping[str, Candidate]:
+    if not isinstance(candidates, Mapping):
+        return {_title(candidates): candidates}
+    if not candidates:
+        raise UsageError("QK1096", "compare(): candidates is empty", hints=["name at least one INT8 model"])
+    return candidates
+
+
 def _title(candidate: Candidate) -> str:
     if isinstance(candidate, Model):
         return candidate.path.stem if candidate.path else candidate.proto.graph.name
@@ -207,8 +240,25 @@ def _path(candidate: Artifact | Path | str) -> Path:
     return candidate.path if isinstance(candidate, Artifact) else Path(candidate)
 
 
+def _anew(engines: dict[str, Engine], stack: ExitStack, build: Callable[[str], Engine]) -> Mapping[str, Load]:
+    """Models that are loaded again, in place of the engines that `stack` holds: not to take their memory twice."""
+    loads = {name: partial(build, name) for name in engines}
+    stack.close()
+    engines.clear()
+    return loads
+
+
+def _kept(engines: Mapping[str, Engine]) -> Mapping[str, Load]:
+    """Engines that are not built anew for the sake of their latency."""
+
+    def kept(engine: Engine) -> AbstractContextManager[Engine]:
+        return nullcontext(engine)
+
+    return {name: partial(kept, engine) for name, engine in engines.items()}
+
+
 def _latencies(
-    engines: Mapping[str, Engine], data: BatchSource, model: Model, stopwatch: Stopwatch | None
+    loads: Mapping[str, Load], data: BatchSource, model: Model, stopwatch: Stopwatch | None
 ) -> Mapping[str, Latency]:
     """One sample a call, which is how a device meets them; models with a fixed batch get theirs."""
     if stopwatch is None:
@@ -216,19 +266,17 @@ def _latencies(
     samples = next(iter(data))
     if has_batch_axis(model.inputs) and fixed_batch(model.inputs) is None:
         samples = Samples({name: values[:1] for name, values in samples.inputs.items()}, samples.ids[:1])
-    return stopwatch.measured(engines, samples)
+    return stopwatch.measured(loads, samples)
 
 
 def _subject(name: str, model: Model, latency: Latency | None) -> Subject:
-    entries = sorted((entry.key, entry.value) for entry in model.proto.metadata_props)
-    notes = {key: value for key, value in entries if key.startswith("quantkit.")}
     return Subject(
         name=name,
         path=str(model.path or model.proto.graph.name),
         digest=model.digest,
         size_bytes=model.size_bytes,
         latency=latency,
-        provenance=notes,
+        provenance=provenance.told(model.proto),
     )
 
 

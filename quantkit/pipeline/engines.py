@@ -6,25 +6,32 @@ Needs TensorRT and a GPU when it is asked to build or run something, and neither
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from quantkit.backends.tensorrt import inspection
 from quantkit.backends.tensorrt.options import BuildOptions, Precision
 from quantkit.comparison.metrics import by_name
 from quantkit.core import plugins, trt_cache_file
 from quantkit.core.artifact import Artifact
 from quantkit.core.calibration import Calibration
 from quantkit.core.comparison import Comparison
+from quantkit.core.errors import InternalError
 from quantkit.core.ports import BatchSource
-from quantkit.core.trt_cache import Header, LegacyHeader, TensorrtCache
+from quantkit.core.sample_hashes import SampleHashes
+from quantkit.core.trt_cache import TensorrtCache
 from quantkit.core.trt_cache_file import Origin
 from quantkit.core.trt_cache_text import parsed
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model, load
-from quantkit.graph.scales import completed, coverage
+from quantkit.graph.scales import coverage
+from quantkit.pipeline import injection
+from quantkit.pipeline.build_progress import BuildProgress, titled
 from quantkit.pipeline.engine_comparison import EngineComparison, EngineFile
+from quantkit.pipeline.injection import Injection, Scales
+from quantkit.pipeline.overlaps import calibrated_on
 from quantkit.pipeline.speed import ExcludeBy, Placing
 
 if TYPE_CHECKING:
@@ -34,26 +41,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_LISTED = 5
 
-BuildProgress: TypeAlias = Callable[[str], None]
-"""Told what a build is doing, in a few words; called from any thread."""
-
-# The first line of a cache → the calibrator that has to offer it.
-_OFFERED_BY = {
-    "MinMaxCalibration": "max",
-    "EntropyCalibration2": "entropy",
-    "EntropyCalibration": "entropy-1",
-    "LegacyCalibration": "percentile",
-}
-
-
-class Scales(Protocol):
-    """Where an engine without Q/DQ nodes has its scales from."""
-
-    def attach(self, parsed: Any, config: Any) -> None:
-        """Makes the scales known to TensorRT."""
-
-    def finish(self) -> None:
-        """Raises what went wrong."""
+_NOT_FOUND_OUT = "what is slower in INT8 cannot be found out, and becomes INT8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +99,26 @@ class Engines:
             self.require_calibrators()
         if by == "none":
             return asked
-        placing = Placing(self.model, calibration, self._backend)
-        if by == "profile" or not self.has_calibrators:
-            return placing.fastest(asked)
-        cache = self._injected(calibration)
-        if missing := coverage(self.model, cache.scales).blocking:
-            # It is for want of scales then that TensorRT stays in floats.
-            listed = ", ".join(missing[:_MOST_LISTED])
-            _log.warning("no ranges for %s: what is slower in INT8 cannot be found out, and becomes INT8", listed)
+        scales = None
+        if by != "profile" and self.has_calibrators:
+            cache = self._injected(calibration)
+            if missing := coverage(self.model, cache.scales).blocking:
+                # It is for want of scales then that TensorRT stays in floats.
+                _log.warning("no ranges for %s: %s", _some(missing), _NOT_FOUND_OUT)
+                return asked
+            scales = injection.given(cache)
+        placing = Placing(self.model, calibration, self._titled)
+        try:
+            return (
+                placing.kept_in_floats(asked, scales)
+                if scales and by == "inspector"
+                else placing.fastest(asked, scales)
+            )
+        except InternalError as unknown:
+            if unknown.code != inspection.UNKNOWN_FORM:
+                raise
+            _log.warning("%s: %s", unknown.title, _NOT_FOUND_OUT)
             return asked
-        find = placing.fastest if by == "auto" else placing.kept_in_floats
-        return find(asked, self._from_cache(cache))
 
     def reference(self, to: Path) -> EngineFile:
         """The FP32 engine, with TF32 off."""
@@ -145,17 +142,53 @@ class Engines:
             to: the plan to write.
         """
         scales = plugins.optional("quantkit.backends.tensorrt.calibrators").Calibrated(source, algorithm)
-        made = self.built(to, self.model, scales=scales, facts={"calibrator": algorithm})
-        origin = Origin(f"tensorrt {algorithm}", calibration.provenance, self._backend().machine().tensorrt)
+        hashes = calibration.provenance.sample_hashes
+        made = self.built(to, self.model, scales=scales, facts={"calibrator": algorithm}, calibrated=hashes)
+        # The scales were measured here, wherever the statistics of the calibration were.
+        here = {name: value for name, value in self._backend().environment().items() if name != "precision"}
+        provenance = replace(calibration.provenance, environment=here)
+        origin = Origin(f"tensorrt {algorithm}", provenance, here["tensorrt"])
         cache = parsed(scales.cache)
         trt_cache_file.save(cache, cache_beside(to), origin)
         return replace(made, scaled=frozenset(cache.scales))
 
-    def injected(self, scales: Calibration | TensorrtCache, to: Path, facts: Mapping[str, Any]) -> EngineFile:
-        """The INT8 engine of the plain model with these scales (TensorRT up to 10); `facts` go into its record."""
-        cache = self._injected(scales) if isinstance(scales, Calibration) else self._readdressed(scales)
-        made = self.built(to, self.model, scales=self._from_cache(cache), facts=facts)
+    def injected(
+        self,
+        scales: Calibration | TensorrtCache,
+        to: Path,
+        facts: Mapping[str, Any],
+        calibrated: SampleHashes | None = None,
+        way: Injection = "cache",
+    ) -> EngineFile:
+        """The INT8 engine of the plain model with these scales (TensorRT up to 10).
+
+        Args:
+            scales: a calibration, or a cache.
+            to: the plan to write.
+            facts: go into its record.
+            calibrated: what the samples are known by that a cache comes from; a calibration says it itself.
+            way: how TensorRT is given them.
+        """
+        if isinstance(scales, Calibration):
+            cache, calibrated = self._injected(scales), scales.provenance.sample_hashes
+            if doubt := scales.chosen_otherwise(symmetric=True):
+                _log.warning("%s", doubt)
+                facts = {**facts, "chosen_for": "affine codes"}
+        else:
+            cache = injection.readdressed(scales, self._backend().machine().tensorrt)
+        if missing := coverage(self.model, cache.scales).blocking:
+            _log.warning("no scale for %s: what computes with them stays in FP16 or FP32", _some(missing))
+        given, facts = injection.given(cache, way), {**facts, "given_as": way}
+        made = self.built(to, self.model, scales=given, facts=facts, calibrated=calibrated)
         return replace(made, scaled=frozenset(cache.scales))
+
+    def ours(self, calibration: Calibration, to: Path, way: Injection = "cache") -> EngineFile:
+        """The same with the ranges of a calibration; where TensorRT gets them in a cache, that is kept beside it."""
+        made = self.injected(calibration, to, {"rule": calibration.rule}, way=way)
+        if way == "cache":
+            origin = Origin(calibration.rule, calibration.provenance)
+            trt_cache_file.save(self._injected(calibration), cache_beside(to), origin)
+        return made
 
     def built(
         self,
@@ -165,6 +198,7 @@ class Engines:
         precision: Precision = "auto",
         scales: Scales | None = None,
         facts: Mapping[str, Any] | None = None,
+        calibrated: SampleHashes | None = None,
     ) -> EngineFile:
         """Builds `model` and writes the plan with its record.
 
@@ -174,14 +208,17 @@ class Engines:
             precision: as in `BuildOptions`.
             scales: what makes an INT8 engine of a plain model.
             facts: where the scales come from, as JSON values.
+            calibrated: what the samples are known by that these come from; a model with Q/DQ nodes says it itself.
 
         Raises:
             ModelError: TensorRT does not take the model.
+            ArtifactError: what it says of the samples that it was calibrated on is damaged.
             SetupError: it cannot do that in this version, or the plan cannot be written.
         """
+        calibrated = calibrated or calibrated_on(model)
         backend, serialized = self._backend(precision), model.serialized()
         content = backend.plan(serialized, scales)
-        artifact = backend.save(content, to, serialized, facts)
+        artifact = backend.save(content, to, serialized, facts, calibrated=calibrated)
         _log.info("engine: %s, %d bytes", to, len(content))
         return EngineFile(artifact, model)
 
@@ -214,19 +251,7 @@ class Engines:
         return how.of(reference, candidates, source)
 
     def _injected(self, calibration: Calibration) -> TensorrtCache:
-        own = TensorrtCache.of(calibration, Header.of(self._backend().machine().tensorrt))
-        return TensorrtCache(own.header, completed(self.model, own.scales))
-
-    def _readdressed(self, cache: TensorrtCache) -> TensorrtCache:
-        """A cache of another version as one of this: the scales mean the same."""
-        if isinstance(cache.header, LegacyHeader):
-            return cache
-        return replace(cache, header=Header.of(self._backend().machine().tensorrt, cache.header.algorithm))
-
-    def _from_cache(self, cache: TensorrtCache) -> Scales:
-        injection = plugins.optional("quantkit.backends.tensorrt.injection")
-        scales: Scales = injection.FromCache(cache.to_bytes(), _OFFERED_BY[cache.header.algorithm])
-        return scales
+        return injection.cache_of(self.model, calibration, self._backend().machine().tensorrt)
 
     def _backend(self, precision: Precision = "auto") -> TensorRtBackend:
         options = replace(self.options, precision=precision)
@@ -234,6 +259,14 @@ class Engines:
             threads=self.threads, options=options, progress=self.progress
         )
         return made
+
+    def _titled(self, precision: Precision, title: str) -> TensorRtBackend:
+        return replace(self._backend(precision), progress=titled(self.progress, title))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return ", ".join(names[:_MOST_LISTED]) + more
 
 
 def cache_beside(plan: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from quantkit.comparison.layers import NoiseMeter
-from quantkit.core import plugins
+from quantkit.core import arguments, plugins
 from quantkit.core.arrays import Batch
 from quantkit.core.errors import TooLittleError
 from quantkit.core.layer_errors import LayerError, LayerErrors
@@ -43,7 +43,13 @@ class Tracing:
     backend: str = "ort"
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuses values of another kind, and numbers that trace nothing."""
+        arguments.hold_fields(self)
+        arguments.hold_least(self, samples=1, runs=0, threads=1)
 
+
+@arguments.checked
 def layer_errors(
     reference: AnyModel,
     candidate: Candidate,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from quantkit.core import plugins
+from quantkit.core import arguments, plugins
 from quantkit.core.arrays import Array
 from quantkit.core.errors import ModelError
 from quantkit.graph.model import Model, from_bytes, load, refuse_quantized
@@ -16,6 +16,7 @@ from quantkit.graph.shapes import with_shapes
 AnyModel: TypeAlias = Model | Path | str
 
 
+@arguments.checked
 def load_model(
     path: Path | str,
     *,

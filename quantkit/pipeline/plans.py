@@ -21,14 +21,17 @@ from quantkit.core.comparison import Comparison
 from quantkit.core.errors import ModelError, QuantkitError
 from quantkit.core.files import digest_of
 from quantkit.core.ports import BatchSource
+from quantkit.core.sample_hashes import SampleHashes
 from quantkit.data.inputs import fixed_batch
 from quantkit.graph.model import Model, already_quantized
 from quantkit.graph.prepare import prepared
 from quantkit.pipeline import common_sizes
+from quantkit.pipeline.build_progress import BuildProgress, titled
 from quantkit.pipeline.common_sizes import Takes
 from quantkit.pipeline.comparing import REFERENCE, refuse_other_inputs, suspicions, warn_of_doubts
 from quantkit.pipeline.engine_comparison import EngineComparison, EngineFile
-from quantkit.pipeline.engines import BuildProgress, Engines
+from quantkit.pipeline.engines import Engines
+from quantkit.pipeline.overlaps import calibrated_on
 
 if TYPE_CHECKING:
     from quantkit.backends.tensorrt.backend import TensorRtBackend
@@ -45,12 +48,14 @@ class Plan:
         digest: SHA-256 of its content.
         model: SHA-256 of the model that it was built from, as its record says; empty where there is none.
         trusted: it is loaded without its record, on somebody's word.
+        calibrated: what the samples are known by that it was calibrated on, as its record says.
     """
 
     path: Path
     digest: str
     model: str = ""
     trusted: bool = False
+    calibrated: SampleHashes | None = None
 
     @property
     def file(self) -> EngineFile:
@@ -74,10 +79,11 @@ def admitted(path: Path, *, trust: bool = False) -> Plan:
     """
     if not trust:
         record = plan.verified(path)
-        return Plan(path, record.sha256, record.model)
+        return Plan(path, record.sha256, record.model, calibrated=record.sample_hashes)
     digest = digest_of(path)
     try:
-        return Plan(path, digest, plan.verified(path).model, trusted=True)
+        record = plan.verified(path)
+        return Plan(path, digest, record.model, trusted=True, calibrated=record.sample_hashes)
     except QuantkitError:
         return Plan(path, digest, trusted=True)
 
@@ -174,6 +180,7 @@ class Contest:
 
         Raises:
             ModelError: TensorRT does not take a model.
+            ArtifactError: what a model says of the samples that it was calibrated on is damaged.
         """
         how = EngineComparison(
             _backend(self.options, self.progress),
@@ -182,6 +189,7 @@ class Contest:
             latency=latency,
             self_check=self_check,
             progress=progress,
+            calibrated=self._calibrated,
         )
         notes = suspicions(self.models) if REFERENCE in self.models else []
         for name in self._trusted:
@@ -197,6 +205,15 @@ class Contest:
     @property
     def _trusted(self) -> list[str]:
         return [name for name, entrant in self.entrants.items() if isinstance(entrant, Plan) and entrant.trusted]
+
+    @property
+    def _calibrated(self) -> dict[str, SampleHashes | None]:
+        """Candidate → what the samples are known by that it was calibrated on."""
+        return {
+            name: entrant.calibrated if isinstance(entrant, Plan) else calibrated_on(entrant)
+            for name, entrant in self.entrants.items()
+            if name != REFERENCE
+        }
 
     @property
     def _basis(self) -> Model | None:
@@ -225,7 +242,8 @@ class Contest:
         # A reference with Q/DQ nodes is told of, and built as what it is.
         floats = name == REFERENCE and not already_quantized(entrant)
         to = folder / f"{list(self.entrants).index(name)}.plan"
-        engines = Engines(entrant, options, progress=self.progress)
+        which = f"engine {list(self.models).index(name) + 1} of {len(self.models)}"
+        engines = Engines(entrant, options, progress=titled(self.progress, which))
         made = engines.built(to, entrant, precision="fp32" if floats else "auto")
         return replace(made, shown=entrant.path)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from quantkit.backends import _cpu
+from quantkit.core import arguments
 from quantkit.core.artifact import Artifact
 from quantkit.core.calibration import Calibration
 from quantkit.export.qdq_onnx import QdqOnnxExporter, Rest
 from quantkit.graph.exclusion import Exclusion
 from quantkit.pipeline.models import AnyModel, opened
 
+_log = logging.getLogger(__name__)
 
+
+@arguments.checked
 def quantize(
     model: AnyModel,
     calibration: Calibration,
@@ -43,6 +48,8 @@ def quantize(
     """
     if reduce_range is None:
         reduce_range = target == "ort-cpu" and _cpu.saturates_products()
+    if doubt := calibration.chosen_otherwise(symmetric=target == "tensorrt"):
+        _log.warning("%s", doubt)
     exporter = QdqOnnxExporter(
         target, exclude or Exclusion(), reduce_range=reduce_range, per_channel=per_channel, rest=rest
     )

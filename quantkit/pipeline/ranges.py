@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from quantkit.calibrators._judgement import described
-from quantkit.core import plugins
+from quantkit.core import arguments, plugins
 from quantkit.core.calibration import Calibration, Provenance
 from quantkit.core.errors import UsageError
 from quantkit.core.ports import Calibrator
+from quantkit.core.sample_hashes import SampleHashes
 from quantkit.core.statistics import Statistics
 
 PACKAGE = "quantkit.calibrators"
 
 
+@arguments.checked
 def calibrate_ranges(
     statistics: Statistics,
     calibrator: str | Calibrator = "entropy",
@@ -35,7 +37,7 @@ def calibrate_ranges(
         overrides: tensor name or glob → rule; the first that matches a tensor holds for it.
 
     Raises:
-        UsageError: no such rule, or an override that matches no tensor.
+        UsageError: an argument of another kind, no such rule, or an override that matches no tensor.
         DataError: a tensor without a finite value.
     """
     chosen = _rule(calibrator, symmetric=symmetric)
@@ -106,4 +108,5 @@ def _provenance(statistics: Statistics) -> Provenance:
         preprocessing=statistics.fingerprint.preprocessing,
         environment=statistics.environment,
         synthetic=json.loads(statistics.fingerprint.preprocessing).get("synthetic") is True,
+        sample_hashes=SampleHashes.of(sample.digest for sample in statistics.samples),
     )

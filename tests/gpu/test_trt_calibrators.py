@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import quantkit
 from quantkit.backends.tensorrt import _cuda
 from quantkit.backends.tensorrt._versions import has_calibrators
-from quantkit.backends.tensorrt.calibrators import ALGORITHMS, Algorithm, Calibrated
+from quantkit.backends.tensorrt.calibrators import ALGORITHMS, Calibrated
 from quantkit.backends.tensorrt.injection import FromCache, FromRanges
+from quantkit.backends.tensorrt.options import Algorithm
+from quantkit.core import trt_cache_file
 from quantkit.core.errors import ArtifactError, DataError, SetupError
 from quantkit.core.ports import Samples
 from quantkit.core.trt_cache import Header, TensorrtCache
@@ -20,6 +28,8 @@ from tests.gpu.references import expected, sqnr
 from tests.unit.backends.tensorrt.small_models import Source, images, network, serialized, two_inputs
 
 Make = Callable[..., Any]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
     pytest.mark.gpu,
@@ -197,3 +207,26 @@ def test_a_version_with_calibrators_does_not_refuse_them(backend: Make) -> None:
         backend().plan(serialized(network()), Calibrated(Source(images(16), 8)))
     except SetupError as refusal:
         pytest.fail(str(refusal))
+
+
+@pytest.mark.parametrize("context", ["autoinit", "primary", "runtime"])
+def test_a_build_script_of_ones_own_is_calibrated_in_whatever_context_is_current(
+    backend: Make, timing_cache: Path, tmp_path: Path, context: str
+) -> None:
+    """In a process of its own, since a context stays with a process; see `own_build`."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    words = [sys.executable, "-m", "tests.gpu.own_build", context, str(tmp_path), str(timing_cache)]
+    done = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert (told["raised"], told["left"]) == ("no such image", "")
+    assert (told["facts"]["samples"], told["facts"]["batches"], told["facts"]["repeated"]) == (20, 3, 4)
+    stored = trt_cache_file.load(tmp_path / "net.cache")
+    stored.origin_for(quantkit.load_model(tmp_path / "net.onnx").digest)
+    # TensorRT read on the GPU what was given here, to the last bit.
+    assert stored.cache.scales["x"] == np.float32(np.abs(images(20)).max() / 127)
+    batch = {"x": images(8)}
+    with backend().engine((tmp_path / "net.plan").read_bytes()) as engine:
+        assert sqnr(engine.run(batch)["logits"], expected(network(), batch)["logits"]) > 10

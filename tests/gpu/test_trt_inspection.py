@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import quantkit
 from quantkit.backends.tensorrt._versions import has_calibrators
 from quantkit.backends.tensorrt.calibrators import Calibrated
 from quantkit.backends.tensorrt.injection import FromRanges
@@ -19,11 +18,10 @@ from quantkit.graph import scales
 from quantkit.graph.halves import with_halves
 from quantkit.graph.model import from_proto
 from quantkit.graph.prepare import prepared
-from quantkit.pipeline.collecting import Collecting
 from quantkit.pipeline.engines import Engines
 from quantkit.pipeline.speed import ExcludeBy
 from tests.gpu.references import expected, sqnr
-from tests.unit.backends.tensorrt.small_models import Source, images, network, serialized
+from tests.unit.backends.tensorrt.small_models import Source, calibrated, images, network, serialized
 
 pytestmark = pytest.mark.gpu
 
@@ -44,6 +42,15 @@ def test_every_layer_of_an_engine_that_was_never_run_has_a_precision(backend: Ma
     proto, built = network(width=64), backend(precision="fp32")
     with built.build(serialized(proto)) as engine:
         assert set(composition(built.layers(engine, serialized(proto))).by_precision) == {"fp32"}
+
+
+@pytest.mark.parametrize("verbosity", ["layer_names_only", "none"])
+def test_an_engine_that_is_to_tell_no_details_tells_none(backend: Make, verbosity: str) -> None:
+    found = backend(precision="fp32", profiling_verbosity=verbosity).coverage(serialized(network()))
+    assert [node.node for node in found.nodes] == PRODUCTS
+    assert {(node.precision, node.reason) for node in found.nodes} == {
+        ("unknown", "the engine was built to tell no details of its layers")
+    }
 
 
 @pytest.mark.skipif(not has_calibrators(), reason="this TensorRT has no calibrators")
@@ -80,7 +87,7 @@ def test_profiles_tell_the_time_of_every_matrix_product(backend: Make) -> None:
         assert list(found[precision].by_product) == PRODUCTS
         assert all(spent > 0 for spent in found[precision].by_product.values())
         # Layers that are timed one by one take longer than all in a row, but not many times as long.
-        assert 0.5 * latency.p50_ms < found[precision].total_ms < 10 * latency.p50_ms
+        assert 0.5 * latency.p50_ms < sum(found[precision].by_product.values()) < 10 * latency.p50_ms
     assert set(no_faster_in_int8(found["fp16"], found["fp32"])) <= set(PRODUCTS)
 
 
@@ -96,7 +103,5 @@ def test_fp16_by_casts_is_as_accurate_as_by_a_flag(backend: Make) -> None:
 @pytest.mark.parametrize("by", ["profile", "auto"])
 def test_a_search_for_the_fastest_placement_ends(timing_cache: Path, by: ExcludeBy) -> None:
     model = prepared(from_proto(network(width=64)))
-    statistics = quantkit.collect(model, Source(images(32), 8), how=Collecting(everything=True))
-    calibration = quantkit.calibrate_ranges(statistics, "max", symmetric=True)
-    found = Engines(model, BuildOptions(batch=8, timing_cache=timing_cache)).exclusion(calibration, by=by)
+    found = Engines(model, BuildOptions(batch=8, timing_cache=timing_cache)).exclusion(calibrated(model), by=by)
     assert set(found.nodes) < set(PRODUCTS)

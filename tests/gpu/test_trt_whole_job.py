@@ -10,7 +10,7 @@ import pytest
 
 from quantkit.backends.tensorrt._versions import has_calibrators
 from quantkit.core import statistics_file
-from tests.unit.cli.conftest import Ran, ran
+from tests.command_line import Ran, ran
 
 pytestmark = pytest.mark.gpu
 
@@ -125,6 +125,32 @@ def test_tensorrts_own_caches_say_where_they_come_from(finished: Path) -> None:
             json.loads(cache.with_name(f"{cache.name}.json").read_text(encoding="utf-8"))["provenance"]["samples"]
             == 128
         )
+
+
+@pytest.mark.skipif(not has_calibrators(), reason="this TensorRT takes scales from the model alone")
+@pytest.mark.parametrize("way", ["cache", "ranges"])
+def test_our_ranges_in_the_plain_model_are_compared_as_well(
+    finished: Path, digits: Path, timing_cache: Path, tmp_path: Path, way: str
+) -> None:
+    result = ran(
+        *("calibrate", digits / "model.onnx", "--statistics", finished / "statistics.safetensors"),
+        *("--eval", digits / "eval", "--preprocess", digits / "preprocess.toml", "--batch-size", "16"),
+        *("--backend", "tensorrt", "--timing-cache", timing_cache, "--output", tmp_path / "out", "--json"),
+        *("--method", "max", "--exclude-by", "none", "--inject", way),
+    )
+    assert result.exit_code == 0, result.notes
+    run = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    entries = {entry["subject"]["name"]: entry for entry in run["candidates"]}
+    assert list(entries) == ["FP16", "max", "injected-max"]
+    injected = entries["injected-max"]
+    (agreement,) = (summary for summary in injected["metrics"] if summary["metric"] == "agreement")
+    assert agreement["candidate"] > 0.98
+    assert "int8" in injected["subject"]["coverage"]["engine"]["by_precision"]
+    assert injected["subject"]["coverage"]["engine"]["unscaled"] is not None
+    plan = tmp_path / "out" / "model.injected-max.plan"
+    record = json.loads(plan.with_name(f"{plan.name}.json").read_text(encoding="utf-8"))
+    assert record["scales"] == {"rule": "max", "given_as": way}
+    assert plan.with_suffix(".cache").exists() == (way == "cache")
 
 
 def test_the_report_names_the_engines(finished: Path) -> None:

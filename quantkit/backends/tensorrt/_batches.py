@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quantkit.backends.tensorrt.options import Shape, shape_text
+from quantkit.backends.tensorrt.options import Shape
 from quantkit.core.arrays import Array, Batch
+from quantkit.core.artifact import shape_text
 from quantkit.core.errors import DataError
 from quantkit.core.ports import Samples
 from quantkit.core.statistics import SampleId

@@ -1,4 +1,4 @@
-"""One GPU: its primary context, which TensorRT uses as well, and memory on both sides of the bus."""
+"""The GPU: the context that TensorRT works in, and memory on both sides of the bus."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from quantkit.core.errors import OutOfMemoryError, SetupError
 
 
 class Gpu:
-    """The first GPU that CUDA shows; ``CUDA_VISIBLE_DEVICES`` says which that is."""
+    """A GPU, by its primary context, which TensorRT uses as well unless another one is current."""
 
-    def __init__(self) -> None:
-        device = cuda.Device(0)
+    def __init__(self, device: Any) -> None:
         major, minor = device.compute_capability()
         self.name: str = device.name()
         self.compute_capability = f"{major}.{minor}"
@@ -34,13 +33,12 @@ class Gpu:
         Raises:
             SetupError: its memory does not suffice, or it failed.
         """
-        self._context.push()
-        try:
-            yield
-        except cuda.Error as failure:
-            raise _refused(failure) from failure
-        finally:
-            cuda.Context.pop()
+        with _explained():
+            self._context.push()
+            try:
+                yield
+            finally:
+                cuda.Context.pop()
 
     def __repr__(self) -> str:
         return f"Gpu({self.name}, compute capability {self.compute_capability})"
@@ -48,14 +46,14 @@ class Gpu:
 
 @lru_cache(maxsize=1)
 def gpu() -> Gpu:
-    """The GPU.
+    """The first GPU that CUDA shows; ``CUDA_VISIBLE_DEVICES`` says which that is.
 
     Raises:
         SetupError: there is none, or no driver for it.
     """
     try:
         cuda.init()
-        return Gpu()
+        return _gpu(cuda.Device(0))
     except cuda.Error as failure:
         raise SetupError(
             "QK4020",
@@ -63,6 +61,40 @@ def gpu() -> Gpu:
             cause=str(failure),
             hints=["nvidia-smi shows what the driver sees", "--backend ort runs on the processor"],
         ) from failure
+
+
+# What is retained is released when Python ends, so each device is retained once.
+_gpu = lru_cache(maxsize=None)(Gpu)
+
+
+@contextmanager
+def called_back() -> Iterator[str]:
+    """For callbacks of TensorRT: makes PyCUDA take memory where TensorRT looks for it; gives the GPU's name.
+
+    Memory belongs to a context, and TensorRT works in the one that is current when it is called, such as that of
+    ``pycuda.autoinit``, which is not the primary one. PyCUDA knows only contexts that were made current through it.
+    Any other is taken for the primary one of its GPU, which is what TensorRT itself, the CUDA runtime and PyTorch make
+    current.
+
+    Raises:
+        SetupError: the GPU's memory does not suffice, or it failed.
+    """
+    with _explained():
+        device = cuda.Context.get_device()
+        name: str = device.name()
+        if cuda.Context.get_current() is not None:
+            yield name
+        else:
+            with _gpu(device).current():
+                yield name
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except cuda.Error as failure:
+        raise _refused(failure) from failure
 
 
 def _refused(failure: Exception) -> SetupError:

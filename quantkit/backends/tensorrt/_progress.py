@@ -20,14 +20,23 @@ _EVERY_S = 1.0
 
 
 @contextmanager
-def watched(config: Any, title: str, progress: BuildProgress | None, interrupted: Kept) -> Iterator[None]:
+def watched(
+    config: Any, title: str, progress: BuildProgress | None, interrupted: Kept, failure: Kept | None = None
+) -> Iterator[None]:
     """Reports on what is built with `config` within the block.
+
+    Args:
+        config: what is built with.
+        title: what is built, for people.
+        progress: told about it.
+        interrupted: keeps what is raised in `progress`.
+        failure: keeps what else makes the build useless, such as the failure of a calibrator.
 
     TensorRT 10 tells its phases and can be stopped between two steps; earlier versions say nothing, so the seconds
     are counted, and Ctrl-C takes effect when the build is done.
     """
     if known("IProgressMonitor") is not None:
-        config.progress_monitor = _monitor(title, progress or _silent, interrupted)
+        config.progress_monitor = _monitor(title, progress or _silent, interrupted, failure or interrupted)
         yield
     elif progress is None:
         yield
@@ -57,11 +66,11 @@ def _heartbeat(title: str, progress: BuildProgress) -> Iterator[None]:
         thread.join()
 
 
-def _monitor(title: str, progress: BuildProgress, interrupted: Kept) -> Any:
+def _monitor(title: str, progress: BuildProgress, interrupted: Kept, failure: Kept) -> Any:
     """Defined when it is needed: earlier versions have no such class to derive from."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Shows the innermost phase; asks TensorRT to stop once a callback was interrupted."""
+        """Shows the innermost phase; asks TensorRT to stop once a callback was interrupted or failed."""
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
@@ -76,7 +85,7 @@ def _monitor(title: str, progress: BuildProgress, interrupted: Kept) -> Any:
         def step_complete(self, phase_name: str, step: int) -> bool:
             with interrupted:
                 progress(f"{title}: {phase_name}, {step + 1} of {self._steps.get(phase_name, step + 1)}")
-            return interrupted.error is None
+            return interrupted.error is None and failure.error is None
 
         def phase_finish(self, phase_name: str) -> None:
             with interrupted:

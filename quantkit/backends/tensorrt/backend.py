@@ -28,6 +28,8 @@ from quantkit.backends.tensorrt.timing import GpuStopwatch
 from quantkit.core.artifact import Artifact, SerializedModel
 from quantkit.core.comparison import Coverage, Latency
 from quantkit.core.ports import Backend, CountingObserver, Samples
+from quantkit.core.sample_hashes import SampleHashes
+from quantkit.graph.editing.wiring import title
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class TensorRtBackend:
 
     def engine(self, content: bytes) -> TensorRtEngine:
         """A plan, running."""
-        return TensorRtEngine(content, gpu())
+        return TensorRtEngine(content, gpu(), dla_core=self.options.dla_core)
 
     def build(self, model: SerializedModel, scales: Int8Scales | None = None) -> TensorRtEngine:
         """An engine that computes the model's outputs; raises as `plan` does."""
@@ -73,7 +75,13 @@ class TensorRtBackend:
         return engine
 
     def save(
-        self, content: bytes, path: Path, model: SerializedModel, scales: Mapping[str, Any] | None = None
+        self,
+        content: bytes,
+        path: str | Path,
+        model: SerializedModel,
+        scales: Mapping[str, Any] | None = None,
+        *,
+        calibrated: SampleHashes | None = None,
     ) -> Artifact:
         """Keeps a plan at `path`, with a record beside it.
 
@@ -82,6 +90,7 @@ class TensorRtBackend:
             path: where to.
             model: what it was built from.
             scales: where it has its scales from, as JSON values.
+            calibrated: what the samples are known by that the scales come from.
         """
         record = PlanRecord(
             sha256=hashlib.sha256(content).hexdigest(),
@@ -89,17 +98,21 @@ class TensorRtBackend:
             model=_digest(model),
             options=self.options.record(),
             scales=scales or {},
+            sample_hashes=calibrated,
         )
-        return plan.save(content, path, record)
+        return plan.save(content, Path(path), record)
 
-    def load(self, path: Path, *, trust: bool = False) -> TensorRtEngine:
+    def load(self, path: str | Path, *, trust: bool = False) -> TensorRtEngine:
         """The engine that `save` kept.
 
         Raises:
             ArtifactError: no record, another plan than the recorded one, or TensorRT refuses it.
             SetupError: built for another version of TensorRT or another kind of GPU.
         """
-        return self.engine(plan.load(path, self.machine(), trust=trust))
+        path = Path(path)
+        content = plan.load(path, self.machine(), trust=trust)
+        core = None if trust else plan.record(path).options.get("dla_core")
+        return TensorRtEngine(content, gpu(), dla_core=core if isinstance(core, int) else self.options.dla_core)
 
     def observers(
         self, model: SerializedModel, count: int, *, plain: Collection[str] = ()
@@ -161,7 +174,7 @@ def _graph(model: SerializedModel) -> GraphProto:
 
 
 def _layers(information: str, graph: GraphProto) -> tuple[inspection.Layer, ...]:
-    return inspection.layers(information, map(inspection.title, graph.node))
+    return inspection.layers(information, map(title, graph.node))
 
 
 plugin: type[Backend] = TensorRtBackend

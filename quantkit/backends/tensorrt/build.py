@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,14 +14,14 @@ import tensorrt as trt
 from onnx import ModelProto
 
 from quantkit.backends.tensorrt._cuda import gpu
-from quantkit.backends.tensorrt._log import Heard, heard
+from quantkit.backends.tensorrt._log import Heard, Kept, heard
 from quantkit.backends.tensorrt._progress import BuildProgress, watched
 from quantkit.backends.tensorrt._versions import known, types_from_model
 from quantkit.backends.tensorrt.network import Parsed, parsed, typed
 from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import ModelError, SetupError, UsageError
-from quantkit.core.files import readable, write_whole
+from quantkit.core.files import readable, writable, write_whole
 from quantkit.core.plugins import did_you_mean
 from quantkit.graph.halves import has_halves
 from quantkit.graph.loading.operators import quantized_operators
@@ -38,6 +39,10 @@ _LIBRARIES = {
 
 class Int8Scales(Protocol):
     """Where an engine on the implicit road gets its scales from."""
+
+    @property
+    def failure(self) -> Kept:
+        """What went wrong while TensorRT was asking, kept until it is done; from then on a build is in vain."""
 
     def attach(self, parsed: Parsed, config: Any) -> None:
         """Makes the scales known, or prepares TensorRT to ask for them."""
@@ -73,9 +78,10 @@ def plan_of(
         config = _configured(read, options, precision)
         if scales is not None:
             scales.attach(read, config)
+        title = f"building the {precision} engine"
         with (
             _timed_by(config, options.timing_cache),
-            watched(config, f"building the {precision} engine", progress, told.interrupted),
+            watched(config, title, progress, told.interrupted, scales.failure if scales else None),
         ):
             memory = read.builder.build_serialized_network(read.network, config)
         # First what the user did or gave, then what TensorRT made of it.
@@ -127,7 +133,8 @@ def _refuse_ignored_scales(precision: str, scales: Int8Scales | None, *, has_pai
 
 def _configured(read: Parsed, options: BuildOptions, precision: str) -> Any:
     config = read.builder.create_builder_config()
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    config.profiling_verbosity = trt.ProfilingVerbosity.__members__[options.profiling_verbosity.upper()]
+    config.avg_timing_iterations = options.timing_runs
     if options.threads is not None:
         read.builder.max_threads = options.threads
     if options.workspace_bytes is not None:
@@ -135,7 +142,7 @@ def _configured(read: Parsed, options: BuildOptions, precision: str) -> Any:
     if read.is_dynamic:
         config.add_optimization_profile(read.optimization_profile())
     _allow_precision(config, options, precision)
-    _use_dla(read, config, options)
+    _use_dla(read, config, options, precision)
     config.set_tactic_sources(_tactic_sources(config, options.tactic_sources))
     return config
 
@@ -152,7 +159,7 @@ def _allow_precision(config: Any, options: BuildOptions, precision: str) -> None
         config.set_flag(known("BuilderFlag.FP16"))
 
 
-def _use_dla(read: Parsed, config: Any, options: BuildOptions) -> None:
+def _use_dla(read: Parsed, config: Any, options: BuildOptions, precision: str) -> None:
     if options.dla_core is None:
         return
     cores = read.builder.num_DLA_cores
@@ -161,6 +168,12 @@ def _use_dla(read: Parsed, config: Any, options: BuildOptions) -> None:
             "QK4024",
             f"there is no DLA core {options.dla_core} here: the device has {cores}",
             hints=["leave --dla-core out to build for the GPU"],
+        )
+    if precision == "fp32":
+        raise UsageError(
+            "QK1066",
+            "a DLA computes in fp16 and int8 only, and this engine is fp32: nothing of it would run there",
+            hints=["--precision fp16", "leave --dla-core out to build for the GPU"],
         )
     config.default_device_type = trt.DeviceType.DLA
     config.DLA_core = options.dla_core
@@ -204,17 +217,35 @@ def _timed_by(config: Any, path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    with readable(path):
-        before = path.read_bytes() if path.exists() else b""
-    # A file that cannot be written had better be noticed before the build than after it.
-    write_whole(path, before)
+    before = _times(path)
+    _refuse_unwritable(path)
     cache = config.create_timing_cache(before)
     if cache is None or not config.set_timing_cache(cache, False):
-        logger.info("%s holds the times of another GPU or TensorRT: starting anew", path)
-        config.set_timing_cache(config.create_timing_cache(b""), False)
+        logger.warning("%s holds the times of another GPU or TensorRT: starting anew", path)
+        cache = config.create_timing_cache(b"")
+        config.set_timing_cache(cache, False)
     yield
     cache = config.get_timing_cache()
+    now = _times(path)
+    if now != before:
+        # Another build was done meanwhile; its times are as good as these.
+        added = config.create_timing_cache(now)
+        if added is not None:
+            cache.combine(added, False)
     write_whole(path, bytes(cache.serialize()))
+
+
+def _times(path: Path) -> bytes:
+    """What was kept by earlier builds, if any was."""
+    with readable(path):
+        return path.read_bytes() if path.exists() else b""
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """A file that cannot be replaced had better be noticed before the build than after it."""
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
 
 
 def _failed(precision: str, told: Heard) -> ModelError:

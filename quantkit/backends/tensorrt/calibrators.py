@@ -6,30 +6,31 @@ of what came before. Here the first exception comes back after the build, and no
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
-import pycuda.driver as cuda
 import tensorrt as trt
 
 from quantkit.backends.tensorrt._batches import Regrouped
-from quantkit.backends.tensorrt._cuda import DeviceMemory, gpu
-from quantkit.backends.tensorrt._dtypes import as_fed, numpy_type
+from quantkit.backends.tensorrt._dtypes import numpy_type
+from quantkit.backends.tensorrt._feed import Feed
 from quantkit.backends.tensorrt._log import Kept
 from quantkit.backends.tensorrt._progress import BuildProgress
-from quantkit.backends.tensorrt._versions import require_calibrators
-from quantkit.backends.tensorrt.network import Parsed
-from quantkit.core.arrays import Batch
-from quantkit.core.errors import DataError
+from quantkit.backends.tensorrt._versions import known, require_calibrators
+from quantkit.backends.tensorrt.network import Parsed, made_elsewhere
+from quantkit.backends.tensorrt.options import Algorithm
+from quantkit.core import trt_cache_file
+from quantkit.core.arguments import refused
+from quantkit.core.artifact import Artifact
+from quantkit.core.calibration import Provenance
+from quantkit.core.errors import UsageError
 from quantkit.core.ports import BatchSource
-
-logger = logging.getLogger(__name__)
-
-Algorithm: TypeAlias = Literal["max", "entropy", "entropy-1", "percentile"]
+from quantkit.core.sample_hashes import SampleHashes
+from quantkit.core.trt_cache_text import parsed as cache_from
 
 # "max" and "entropy" look at every tensor of the model, the other two at those that are left after fusion.
 ALGORITHMS: Mapping[str, str] = {
@@ -44,14 +45,19 @@ ALGORITHMS: Mapping[str, str] = {
 class Calibrated:
     """Scales that TensorRT finds itself while it builds; implements `Int8Scales`.
 
+    `quantkit.tensorrt_calibrator` makes one of any data. After a build, `cache` holds the calibration cache as TensorRT
+    wrote it, and `facts` says what it was made of; both are empty until TensorRT has seen all samples.
+
     Args:
         source: representative samples.
         algorithm: which of TensorRT's rules.
         quantile: the share of the values that ``"percentile"`` keeps.
         regression_cutoff: its second parameter, as a share of the maximum; 1 keeps the quantile.
         progress: told how many batches were fed.
+        model: digest of the FP32 model, which `save` puts on record.
 
-    After a build, `cache` holds the calibration cache as TensorRT wrote it, and `facts` says what it was made of.
+    Raises:
+        UsageError: no such rule, or something else than a source.
     """
 
     source: BatchSource
@@ -59,9 +65,66 @@ class Calibrated:
     quantile: float = 0.9999
     regression_cutoff: float = 1.0
     progress: BuildProgress | None = None
-    cache: bytes = b""
-    facts: dict[str, Any] = field(default_factory=dict)
+    model: str | None = None
+    cache: bytes = field(default=b"", init=False)
+    facts: dict[str, Any] = field(default_factory=dict, init=False)
     _feed: Feed = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses what would come to light after a build of minutes only."""
+        if self.algorithm not in ALGORITHMS:
+            raise refused("Calibrated", "algorithm", self.algorithm, f"one of {', '.join(ALGORITHMS)}")
+        if not hasattr(self.source, "preprocessing"):
+            wanted = "a BatchSource; quantkit.tensorrt_calibrator(model, data) takes other data"
+            raise refused("Calibrated", "source", self.source, wanted)
+
+    @contextmanager
+    def within(
+        self, builder: Any, network: Any, config: Any, *, shapes: Mapping[str, Sequence[int]] | None = None
+    ) -> Iterator[Calibrated]:
+        """Calibrates what the block builds: for build scripts of one's own.
+
+        `config` is given the calibrator, `BuilderFlag.INT8` and, where sizes are free, a calibration profile; it is
+        good for this block only. Batches are put into the CUDA context that is current when TensorRT asks for them. It
+        may be any that PyCUDA made, such as that of ``pycuda.autoinit``; one made otherwise has to be the primary one
+        of its GPU, as the CUDA runtime's and PyTorch's is.
+
+            with scales.within(builder, network, config, shapes={"x": (32, 3, 224, 224)}):
+                plan = builder.build_serialized_network(network, config)
+
+        Args:
+            builder: the script's ``tensorrt.Builder``.
+            network: what it is to build, without Q/DQ nodes.
+            config: how; other flags and profiles are the script's own.
+            shapes: input → shape of one calibration batch, for inputs with free dimensions; by default a free batch
+                is 32. The source's batches may be of any size.
+
+        Raises:
+            SetupError: this version of TensorRT has no calibrators, or the GPU failed.
+            DataError: as for `finish`.
+            UsageError: `shapes` does not fit the network, or the block made no calibration cache.
+            BaseException: whatever else the source raised, as it raised it, even if the block failed in turn.
+        """
+        self.attach(made_elsewhere(builder, network, shapes or {}), config)
+        config.set_flag(known("BuilderFlag.INT8"))
+        try:
+            yield self
+        finally:
+            # What the source raised, and TensorRT kept to itself, explains a block that ends in an error.
+            self._settle()
+        if not self._feed.written:
+            raise UsageError(
+                "QK1067",
+                "TensorRT did not calibrate within the block",
+                cause="no engine was built there with this config, or its build failed",
+                hints=["look at what TensorRT logged", "call build_serialized_network(network, config) in the block"],
+            )
+        self._take_over()
+
+    @property
+    def failure(self) -> Kept:
+        """What the source raised while TensorRT was asking."""
+        return self._feed.failure
 
     def attach(self, parsed: Parsed, config: Any) -> None:
         """Gives `config` a calibrator.
@@ -70,6 +133,8 @@ class Calibrated:
             SetupError: this version of TensorRT has none.
         """
         require_calibrators("calibrators")
+        # A build that fails must not leave what an earlier one found.
+        self.cache, self.facts = b"", {}
         inputs = [parsed.network.get_input(at) for at in range(parsed.network.num_inputs)]
         self._feed = Feed(
             Regrouped(self.source, {name: shapes.usual for name, shapes in parsed.profiles.items()}),
@@ -86,89 +151,55 @@ class Calibrated:
             DataError: fewer samples came than the source promised, none at all, or they do not fit the model.
             BaseException: whatever else the source raised, as it raised it.
         """
-        feed = self._feed
+        self._settle()
+        if self._feed.written:
+            self._take_over()
+
+    def save(self, path: str | Path) -> Artifact:
+        """Writes the cache, and beside it, if `model` is known, the record that ``quantkit build --calib`` asks for.
+
+        Raises:
+            UsageError: there is no cache so far.
+            SetupError: a file cannot be written.
+        """
+        if not self.cache:
+            raise UsageError(
+                "QK1068",
+                "there is no calibration cache to save",
+                cause="no engine was built with this calibrator, or the last build failed",
+                hints=["build first: with scales.within(builder, network, config): …"],
+            )
+        origin = None if self.model is None else self._origin(self.model)
+        return trt_cache_file.save(cache_from(self.cache), Path(path), origin)
+
+    def _origin(self, model: str) -> trt_cache_file.Origin:
+        record = self.source.preprocessing
+        provenance = Provenance(
+            model=model,
+            samples=self.facts["samples"],
+            samples_digest=self.facts["samples_digest"],
+            preprocessing=json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+            environment={"tensorrt": trt.__version__, "device": self._feed.gpu},
+            synthetic=record.get("synthetic") is True,
+            sample_hashes=SampleHashes.of(sample.digest for sample in self._feed.samples),
+        )
+        return trt_cache_file.Origin(f"tensorrt {self.algorithm}", provenance, trt.__version__)
+
+    def _settle(self) -> None:
         try:
-            feed.failure.release()
-            feed.refuse_too_few(self.source.size)
+            self._feed.failure.release()
+            self._feed.refuse_too_few(self.source.size)
         finally:
-            feed.free()
-        self.cache, self.facts = feed.written, {**self._described(), **feed.facts()}
+            self._feed.free()
+
+    def _take_over(self) -> None:
+        self.cache, self.facts = self._feed.written, {**self._described(), **self._feed.facts()}
 
     def _described(self) -> dict[str, Any]:
-        chosen = {"algorithm": self.algorithm, "tensorrt": trt.__version__, "gpu": gpu().name}
+        chosen = {"algorithm": self.algorithm, "tensorrt": trt.__version__, "gpu": self._feed.gpu}
         if self.algorithm == "percentile":
             chosen |= {"quantile": self.quantile, "regression_cutoff": self.regression_cutoff}
         return {**chosen, "preprocessing": dict(self.source.preprocessing)}
-
-
-class Feed:
-    """What a calibrator's methods do, apart from the classes that TensorRT wants them to be in."""
-
-    def __init__(
-        self, batches: Regrouped, dtypes: Mapping[str, np.dtype[Any]], progress: BuildProgress | None = None
-    ) -> None:
-        self.failure = Kept()
-        self.cache: bytes | None = None
-        self.written = b""
-        self._batches, self._dtypes, self._progress = batches, dtypes, progress
-        self._waiting: Iterator[Batch] = iter(batches)
-        self._memory = {name: DeviceMemory() for name in dtypes}
-        self._fed = 0
-
-    def next_batch(self, names: list[str]) -> list[int] | None:
-        """Device addresses of the next batch's inputs in the order of `names`; ``None`` at the end, or on failure."""
-        with self.failure:
-            batch = None if self.failure.error else next(self._waiting, None)
-            if batch is None:
-                return None
-            addresses = [self._uploaded(name, batch) for name in names]
-            self._fed += 1
-            if self._progress:
-                self._progress(f"calibrating: {len(self._batches.samples)} samples")
-            return addresses
-        return None
-
-    def _uploaded(self, name: str, batch: Batch) -> int:
-        values = np.ascontiguousarray(as_fed(batch[name], self._dtypes[name], name))
-        memory = self._memory[name]
-        address = memory.fit(values.nbytes)
-        cuda.memcpy_htod(address, values)
-        return address
-
-    def write(self, cache: Any) -> None:
-        """Keeps what TensorRT calls the calibration cache; a file is written by those who know that all went well."""
-        with self.failure:
-            self.written = bytes(cache)
-
-    def refuse_too_few(self, promised: int | None) -> None:
-        """Raises DataError where the source ended early, which TensorRT takes for a complete pass."""
-        samples = len(self._batches.samples)
-        if not samples:
-            raise DataError("QK2101", "0 calibration samples", hints=["look at --data"])
-        if promised is not None and samples < promised:
-            raise DataError(
-                "QK2154",
-                f"{samples} calibration samples came of {promised} that were promised",
-                cause="the source ended early; nothing was written",
-                hints=["give a source that yields as many samples as it says"],
-            )
-        if self._batches.repeated:
-            logger.info("%d samples were repeated to fill the last batch", self._batches.repeated)
-
-    def facts(self) -> dict[str, Any]:
-        """What the scales were made of, as JSON values."""
-        listed = "\n".join(f"{sample.name}\t{sample.digest}" for sample in self._batches.samples)
-        return {
-            "samples": len(self._batches.samples),
-            "samples_digest": hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest(),
-            "batches": self._fed,
-            "repeated": self._batches.repeated,
-        }
-
-    def free(self) -> None:
-        """Gives the device memory back; not before the build is over."""
-        for memory in self._memory.values():
-            memory.free()
 
 
 class Answers(Protocol):

@@ -10,8 +10,9 @@ import tensorrt as trt
 
 from quantkit.backends.tensorrt._log import Kept
 from quantkit.backends.tensorrt._versions import require_calibrators
-from quantkit.backends.tensorrt.calibrators import Algorithm, calibrator
+from quantkit.backends.tensorrt.calibrators import calibrator
 from quantkit.backends.tensorrt.network import Parsed
+from quantkit.backends.tensorrt.options import Algorithm
 from quantkit.core.errors import ArtifactError
 
 # Codes reach 127, and TensorRT's range of a tensor is what they stand for.
@@ -71,6 +72,7 @@ class FromRanges:
     given: int = 0
     unknown: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    failure: Kept = field(default_factory=Kept)
 
     def attach(self, parsed: Parsed, config: Any) -> None:
         """Sets the range of every tensor of the network that a scale is known for."""

@@ -18,8 +18,12 @@ from onnx import GraphProto, NodeProto
 
 from quantkit.core.comparison import Coverage, EngineLayers, NodeCoverage
 from quantkit.core.errors import InternalError
+from quantkit.graph.editing.wiring import title
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.products import PRODUCTS
+
+UNKNOWN_FORM = "QK9020"
+"""The code of the error for engines that are described in another way than those of the versions that are known."""
 
 # Words that stand for a type in formats, weights and type fields; the first that is found counts.
 _PRECISIONS = {
@@ -70,11 +74,15 @@ def layers(information: str, titles: Iterable[str]) -> tuple[Layer, ...]:
     """The layers of an engine.
 
     Args:
-        information: what the engine inspector says, as JSON, of an engine built with detailed verbosity.
+        information: what the engine inspector says, as JSON.
         titles: the names of the model's nodes.
+
+    Raises:
+        InternalError: it says so in a form that is not known; the code is `UNKNOWN_FORM`.
     """
     try:
-        listed = list(json.loads(_NO_NUMBER.sub("null", information))["Layers"])
+        # Metadata may be separated by control characters as they are, which strict JSON escapes.
+        listed = list(json.loads(_NO_NUMBER.sub("null", information), strict=False)["Layers"])
     except (ValueError, KeyError, TypeError) as reason:
         raise InternalError(
             "QK9020",
@@ -83,7 +91,7 @@ def layers(information: str, titles: Iterable[str]) -> tuple[Layer, ...]:
             hints=["please report this, with the version of TensorRT"],
         ) from reason
     finder = _Titles(titles)
-    # Without detailed verbosity a layer is its name and nothing else.
+    # Unless it was built with detailed verbosity, an engine tells the names of its layers only, or nothing.
     return tuple(_layer(entry if isinstance(entry, dict) else {"Name": entry}, finder) for entry in listed)
 
 
@@ -116,10 +124,18 @@ def _layer(entry: Mapping[str, Any], finder: _Titles) -> Layer:
 
 
 def _precision(entry: Mapping[str, Any]) -> str:
-    """The weights' type, which a kernel multiplies in; else what the layer says itself, else its first input's."""
+    """The weights' type, which a kernel multiplies in; else what the layer says itself, else its first input's.
+
+    A part of the network that TensorRT compiled as a whole computes in types of its own between its ends.
+    """
     told = [_weight_type(entry), entry.get("Precision")]
-    told += [_type_of(tensor) for tensor in (*_tensors(entry, "Inputs"), *_tensors(entry, "Outputs"))]
+    if not _is_compiled(entry):
+        told += [_type_of(tensor) for tensor in (*_tensors(entry, "Inputs"), *_tensors(entry, "Outputs"))]
     return next((found for text in told if text and (found := _named_precision(str(text)))), "")
+
+
+def _is_compiled(entry: Mapping[str, Any]) -> bool:
+    return "ForeignNode[" in str(entry.get("Name", "")) or entry.get("LayerType") in ("Myelin", "ForeignNode")
 
 
 def _weight_type(entry: Mapping[str, Any]) -> str | None:
@@ -156,25 +172,60 @@ def composition(engine: Sequence[Layer], absent: Mapping[str, str] | None = None
     )
 
 
-def coverage(engine: Sequence[Layer], graph: GraphProto, absent: Mapping[str, str] | None = None) -> Coverage:
-    """In which precision an engine computes each matrix product of the model it was built from.
+def coverage(
+    engine: Sequence[Layer],
+    graph: GraphProto,
+    absent: Mapping[str, str] | None = None,
+    *,
+    built_from: GraphProto | None = None,
+) -> Coverage:
+    """In which precision an engine computes each matrix product of a model, and why not in integers.
 
     Args:
         engine: its layers.
         graph: the model.
         absent: as for `composition`.
+        built_from: the model with Q/DQ pairs that the engine was built from, where `graph` is the one without.
     """
-    homes = _homes(engine)
-    nodes = tuple(_covered(title(node), node, homes) for node in matrix_products(graph))
+    homes, paired = _homes(engine), _paired(built_from or graph)
+    if _has_details(engine):
+        nodes = tuple(_covered(title(node), node, homes, paired) for node in matrix_products(graph))
+    else:
+        why = "the engine was built to tell no details of its layers"
+        nodes = tuple(NodeCoverage(title(node), node.op_type, "unknown", why) for node in matrix_products(graph))
     return Coverage(nodes, composition(engine, absent))
 
 
-def _covered(name: str, node: NodeProto, homes: Mapping[str, Layer]) -> NodeCoverage:
+def _has_details(engine: Sequence[Layer]) -> bool:
+    """Whether layers are more than names: an engine of another profiling verbosity tells names only, or nothing."""
+    return any(layer.kind for layer in engine)
+
+
+def _paired(graph: GraphProto) -> frozenset[str] | None:
+    """The matrix products that multiply dequantized values; ``None`` in a model without Q/DQ nodes."""
+    dequantized = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    if not dequantized:
+        return None
+    return frozenset(title(node) for node in matrix_products(graph) if node.input[0] in dequantized)
+
+
+def _covered(name: str, node: NodeProto, homes: Mapping[str, Layer], paired: frozenset[str] | None) -> NodeCoverage:
     layer = homes.get(name)
     if layer is None:
         return NodeCoverage(name, node.op_type, "unknown", "no layer of the engine names it")
-    shared = f"in the layer {layer.name}" if layer.name != name else ""
-    return NodeCoverage(name, node.op_type, layer.precision or "unknown", shared)
+    if not layer.precision:
+        return NodeCoverage(name, node.op_type, "unknown", "the engine does not tell in which type its layer computes")
+    precision = layer.precision
+    reason = "" if precision == "int8" else _why_in_floats(name, precision, paired)
+    return NodeCoverage(name, node.op_type, precision, reason)
+
+
+def _why_in_floats(name: str, precision: str, paired: frozenset[str] | None) -> str:
+    if paired is None:
+        return f"TensorRT had the choice, and took {precision}"
+    if name in paired:
+        return f"TensorRT took {precision} in spite of its Q/DQ pair"
+    return "it has no Q/DQ pair"
 
 
 def kept_out_of_int8(engine: Sequence[Layer], graph: GraphProto) -> Exclusion:
@@ -194,8 +245,10 @@ def unscaled(engine: Sequence[Layer], absent: Mapping[str, str]) -> dict[str, st
         engine: its layers.
         absent: what the model alone tells of them, as `quantkit.graph.scales.coverage` does. Whether TensorRT fuses a
             tensor into a layer, which it predicts, is known here: ``"fused"`` if no layer reads or makes it, otherwise
-            ``"missing"``.
+            ``"missing"``. An engine that does not tell its tensors leaves the prediction as it is.
     """
+    if not _has_details(engine):
+        return dict(absent)
     visible = {tensor for layer in engine for tensor in (*layer.inputs, *layer.outputs)}
     predicted = ("fused", "missing")
     return {
@@ -206,11 +259,6 @@ def unscaled(engine: Sequence[Layer], absent: Mapping[str, str]) -> dict[str, st
 def matrix_products(graph: GraphProto) -> Iterator[NodeProto]:
     """The nodes for whose sake a model is quantized, in graph order."""
     return (node for node in graph.node if node.op_type in PRODUCTS)
-
-
-def title(node: NodeProto) -> str:
-    """A node's name, or that of its first output where it has none."""
-    return node.name or next((name for name in node.output if name), "")
 
 
 def _homes(engine: Sequence[Layer]) -> dict[str, Layer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,12 +13,15 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from quantkit.backends.tensorrt._log import Heard, log
-from quantkit.backends.tensorrt._versions import known, network_flags, types_from_model
+from quantkit.backends.tensorrt._versions import known, network_flags, precision_by_flags, types_from_model
 from quantkit.backends.tensorrt.options import BuildOptions, Profile, profile_for
 from quantkit.core.artifact import SerializedModel
-from quantkit.core.errors import ModelError, SetupError
+from quantkit.core.errors import ModelError, SetupError, UsageError
+from quantkit.core.plugins import did_you_mean
 from quantkit.graph.editing.draft import Draft
+from quantkit.graph.editing.wiring import title
 from quantkit.graph.halves import has_halves, with_halves
+from quantkit.graph.loading.reading import parsed as proto_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Parsed:
     Args:
         builder: what it was made with, and what builds it.
         network: TensorRT's form of the model.
-        parser: owns the weights.
+        parser: owns the weights; ``None`` for a network that was made elsewhere.
         profiles: input name → the shapes that the engine will take, also where they are fixed.
         is_dynamic: some input has a free dimension, so TensorRT has to be told the profiles.
     """
@@ -89,6 +92,25 @@ def parsed(model: SerializedModel, options: BuildOptions, told: Heard) -> Parsed
     path = str(model.folder / "model.onnx") if model.folder is not None else None
     if not parser.parse(model.proto, path):
         raise _refused(parser, model, told)
+    return _profiled(builder, network, parser, options)
+
+
+def made_elsewhere(builder: Any, network: Any, shapes: Mapping[str, Sequence[int]]) -> Parsed:
+    """A network that was not read here, to be calibrated with batches of `shapes`, for inputs with free dimensions.
+
+    Raises:
+        UsageError: no such input, or a shape that does not fit it.
+    """
+    names = [network.get_input(at).name for at in range(network.num_inputs)]
+    for name in shapes:
+        if name not in names:
+            hints = [*did_you_mean(name, names), f"there are: {', '.join(names)}"]
+            raise UsageError("QK1042", f"shapes: the network has no input {name!r}", where=name, hints=hints)
+    usual = {name: Profile.fixed(tuple(shape)) for name, shape in shapes.items()}
+    return _profiled(builder, network, None, BuildOptions(profiles=usual))
+
+
+def _profiled(builder: Any, network: Any, parser: Any, options: BuildOptions) -> Parsed:
     inputs = [network.get_input(at) for at in range(network.num_inputs)]
     shapes = {tensor.name: shape_of(tensor.shape, tensor.name) for tensor in inputs}
     profiles = {name: profile_for(name, shape, options) for name, shape in shapes.items()}
@@ -163,8 +185,19 @@ def _refused(parser: Any, model: SerializedModel, told: Heard) -> ModelError:
         "TensorRT cannot read the model",
         where=_node(errors[0], model) if errors else None,
         cause="; ".join(reasons) or told.cause,
-        hints=["a newer TensorRT may know the operator", "an export with another operator set may do without it"],
+        hints=[
+            *_hints_on_halves(model),
+            "a newer TensorRT may know the operator",
+            "an export with another operator set may do without it",
+        ],
     )
+
+
+def _hints_on_halves(model: SerializedModel) -> list[str]:
+    """Version 8 takes float32 scales only; where flags allow FP16, it need not be in the model."""
+    if precision_by_flags() and has_halves(proto_of(model.proto)):
+        return [f"quantize without --rest fp16: TensorRT {trt.__version__} allows FP16 by a flag"]
+    return []
 
 
 def _said(error: Any) -> str:
@@ -184,4 +217,4 @@ def _node(error: Any, model: SerializedModel) -> str:
     at = error.node()
     if not 0 <= at < len(nodes):
         return "the model"
-    return f"node {nodes[at].name or nodes[at].output[0]!r} ({nodes[at].op_type})"
+    return f"node {title(nodes[at])!r} ({nodes[at].op_type})"

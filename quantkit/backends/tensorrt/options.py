@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from quantkit.core.artifact import shape_text
 from quantkit.core.errors import UsageError
 
 Shape: TypeAlias = tuple[int, ...]
 
 Precision: TypeAlias = Literal["auto", "fp32", "fp16", "int8"]
 Rest: TypeAlias = Literal["fp16", "fp32"]
+Verbosity: TypeAlias = Literal["detailed", "layer_names_only", "none"]
+Algorithm: TypeAlias = Literal["max", "entropy", "entropy-1", "percentile"]
+"""TensorRT's own calibrators, by the rules that they follow."""
 
 # TensorRT's own default is all memory of the device; an engine that is timed beside others needs less.
 DEFAULT_BATCH = 32
@@ -76,12 +80,15 @@ class BuildOptions:
             takes 1 to `batch` samples unless it is listed.
         batch: the usual and the largest batch of such inputs.
         workspace_bytes: most GPU memory that a layer may use while it runs; ``None`` sets no limit.
+        timing_runs: how often each kernel is timed; more take longer, and choose the faster one more surely.
         timing_cache: a file that measured kernel times are read from and written to; later builds are much faster.
         strongly_typed: take every type from the model (TensorRT 10; version 11 always does). What `precision` and
             `rest` ask for is then put into the model, unless it has types of 16 bits already.
         dla_core: run on this deep learning accelerator, and on the GPU what it cannot.
         tactic_sources: names of TensorRT's `TacticSource` to use; ``None`` takes the defaults without those whose
             library is missing.
+        profiling_verbosity: what the engine tells of itself to whoever has the plan; anything but ``"detailed"`` leaves
+            unknown what runs in int8.
         threads: host threads that a build may use; ``None`` leaves TensorRT's default.
     """
 
@@ -90,10 +97,12 @@ class BuildOptions:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     batch: int = DEFAULT_BATCH
     workspace_bytes: int | None = None
+    timing_runs: int = 1
     timing_cache: Path | None = None
     strongly_typed: bool = False
     dla_core: int | None = None
     tactic_sources: tuple[str, ...] | None = None
+    profiling_verbosity: Verbosity = "detailed"
     threads: int | None = None
 
     def record(self) -> dict[str, Any]:
@@ -104,18 +113,11 @@ class BuildOptions:
             "profiles": {name: profile.described() for name, profile in sorted(self.profiles.items())},
             "batch": self.batch,
             "workspace_bytes": self.workspace_bytes,
+            "timing_runs": self.timing_runs,
             "strongly_typed": self.strongly_typed,
             "dla_core": self.dla_core,
+            "profiling_verbosity": self.profiling_verbosity,
         }
-
-
-def shape_text(shape: Shape) -> str:
-    """A shape as trtexec writes it.
-
-    >>> shape_text((1, 3, 224, 224)), shape_text(())
-    ('1x3x224x224', 'scalar')
-    """
-    return "x".join(map(str, shape)) or "scalar"
 
 
 def profile_for(name: str, shape: Shape, options: BuildOptions) -> Profile:

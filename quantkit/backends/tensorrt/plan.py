@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,9 +14,16 @@ from quantkit._version import __version__
 from quantkit.core.artifact import Artifact
 from quantkit.core.errors import ArtifactError, QuantkitError, SetupError
 from quantkit.core.files import digest_of, named, readable, replacing_named, write_whole
+from quantkit.core.json_values import MALFORMED, decoded, texts
+from quantkit.core.sample_hashes import SampleHashes, sample_hashes_from
+
+logger = logging.getLogger(__name__)
 
 SCHEMA = "quantkit.plan/1"
 KIND = "tensorrt-plan"
+
+# The parts of a record that are no text.
+_NESTED = ("machine", "options", "scales", "sample_hashes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class PlanRecord:
         scales: where an engine without Q/DQ nodes has its scales from.
         quantkit: the version that built it.
         schema: version of the record's layout.
+        sample_hashes: what the samples are known by that its scales come from; ``None`` where that is not known.
     """
 
     sha256: str
@@ -48,6 +57,15 @@ class PlanRecord:
     scales: Mapping[str, Any] = field(default_factory=dict)
     quantkit: str = __version__
     schema: str = SCHEMA
+    sample_hashes: SampleHashes | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values, as the sidecar holds them."""
+        document = asdict(self)
+        if self.sample_hashes is None:
+            # A version that knows of no hashes reads the record of an engine that has none.
+            del document["sample_hashes"]
+        return document
 
 
 def sidecar(path: Path) -> Path:
@@ -61,7 +79,7 @@ def sidecar(path: Path) -> Path:
 
 def save(plan: bytes, path: Path, record: PlanRecord) -> Artifact:
     """Writes a plan and its record, or neither."""
-    text = json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(record.to_document(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     with replacing_named(path, _recorded(path)):
         digest = write_whole(path, plan)
         write_whole(sidecar(path), text.encode())
@@ -133,13 +151,10 @@ def _record_of(path: Path) -> PlanRecord:
             hints=["build it again", "--trust-engine, for a plan whose origin you know"],
         )
     with readable(place):
-        text = place.read_bytes()
+        content = place.read_bytes()
     try:
-        document = json.loads(text)
-        if document["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
-        return PlanRecord(**{**document, "machine": Machine(**document["machine"])})
-    except (ValueError, KeyError, TypeError, RecursionError) as reason:
+        return _record_from(decoded(content))
+    except MALFORMED as reason:
         raise ArtifactError(
             "QK3273",
             f"{place.name} is not the record of a plan",
@@ -147,6 +162,21 @@ def _record_of(path: Path) -> PlanRecord:
             cause=f"{type(reason).__name__}: {reason}",
             hints=["build the engine again"],
         ) from reason
+
+
+def _record_from(document: Any) -> PlanRecord:
+    """What `PlanRecord.to_document` made, read back. Raises one of `MALFORMED` on damage."""
+    if document["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {document['schema']!r}, this version reads {SCHEMA!r}")
+    words = texts({name: value for name, value in document.items() if name not in _NESTED})
+    hashes = document.get("sample_hashes")
+    return PlanRecord(
+        **words,
+        machine=Machine(**texts(document["machine"])),
+        options={**document["options"]},
+        scales={**document["scales"]},
+        sample_hashes=None if hashes is None else sample_hashes_from(hashes),
+    )
 
 
 def _refuse_stranger(path: Path, found: str, record: PlanRecord) -> None:
@@ -177,3 +207,5 @@ def _refuse_other_machine(path: Path, built: Machine, here: Machine) -> None:
             cause="; ".join(differences),
             hints=["build it again on this one; a plan cannot be carried over"],
         )
+    if built.gpu != here.gpu:
+        logger.warning("%s was built on %s: kernels chosen there may be slow on %s", path, built.gpu, here.gpu)

@@ -10,12 +10,13 @@ import tensorrt as trt
 from onnx import GraphProto
 
 from quantkit.backends.tensorrt._log import Kept
-from quantkit.backends.tensorrt.inspection import layers, title
+from quantkit.backends.tensorrt.inspection import layers
 from quantkit.backends.tensorrt.runtime import TensorRtEngine
 from quantkit.backends.tensorrt.shares import Profiled, shared_out
 from quantkit.core.arrays import Batch
 from quantkit.core.ports import Samples
 from quantkit.core.statistics import SampleId
+from quantkit.graph.editing.wiring import title
 
 
 def profiled(engine: TensorRtEngine, batch: Batch, graph: GraphProto, *, rounds: int = 50) -> Profiled:

@@ -15,8 +15,9 @@ from quantkit.backends.tensorrt._cuda import DeviceMemory, Gpu, PinnedMemory
 from quantkit.backends.tensorrt._dtypes import as_fed, numpy_type
 from quantkit.backends.tensorrt._log import Heard, heard
 from quantkit.backends.tensorrt.network import new_runtime, shape_of
-from quantkit.backends.tensorrt.options import Profile, Shape, shape_text
+from quantkit.backends.tensorrt.options import Profile, Shape
 from quantkit.core.arrays import Array, Batch
+from quantkit.core.artifact import shape_text
 from quantkit.core.errors import ArtifactError, DataError, ModelError, OutOfMemoryError, SetupError
 
 
@@ -58,17 +59,24 @@ class Binding:
 class TensorRtEngine:
     """A deserialized plan with one execution context; for one thread at a time.
 
+    Args:
+        plan: what was built.
+        gpu: where it runs.
+        dla_core: the deep learning accelerator that it was built for, if any.
+
     Raises:
         ArtifactError: TensorRT does not take the plan.
         SetupError: the GPU's memory does not suffice.
         ModelError: it has inputs or outputs that cannot be fed or read like arrays.
     """
 
-    def __init__(self, plan: bytes, gpu: Gpu) -> None:
+    def __init__(self, plan: bytes, gpu: Gpu, *, dla_core: int | None = None) -> None:
         self.gpu, self.size_bytes = gpu, len(plan)
         self._shapes: dict[str, Shape] = {}
         with gpu.current(), heard() as told:
             self._runtime = new_runtime(told)
+            if dla_core is not None:
+                self._runtime.DLA_core = dla_core
             self._engine = self._runtime.deserialize_cuda_engine(plan)
             if self._engine is None:
                 raise ArtifactError(
@@ -171,6 +179,8 @@ class TensorRtEngine:
     def information(self) -> str:
         """What TensorRT says of every layer, as JSON, at the usual shapes."""
         with self.gpu.current():
+            if self._engine.profiling_verbosity == trt.ProfilingVerbosity.NONE:
+                return '{"Layers": []}'
             # Formats, and with them precisions, are told for definite shapes only: in 8.5, for those that were run.
             self.fit(self.usual_shapes)
             for binding in self.inputs:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from onnx import GraphProto
 
-from quantkit.backends.tensorrt.inspection import Layer, matrix_products, title
+from quantkit.backends.tensorrt.inspection import Layer, matrix_products
 from quantkit.graph.editing.scopes import consumers, producers
+from quantkit.graph.editing.wiring import title
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,6 @@ class Profiled:
     """
 
     by_product: Mapping[str, float]
-
-    @property
-    def total_ms(self) -> float:
-        """Milliseconds of all layers."""
-        return sum(self.by_product.values())
 
 
 def no_faster_in_int8(int8: Profiled, floats: Profiled, *, least_gain: float = 0.02) -> tuple[str, ...]:

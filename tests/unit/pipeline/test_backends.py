@@ -21,6 +21,13 @@ def test_a_backend_without_a_use_for_it_refuses() -> None:
         backend("tensorrt", threads=None, custom_ops=[Path("ops.so")])
 
 
+def test_only_a_backend_that_builds_is_listened_to() -> None:
+    told: list[str] = []
+    assert backend("ort", threads=1, progress=told.append).device == "cpu"
+    with fakes.installed():
+        assert backend("tensorrt", threads=None, progress=told.append).progress == told.append
+
+
 def test_a_library_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ops.so"
     ready = backend("ort", threads=1, custom_ops=[path])

@@ -14,13 +14,11 @@ from quantkit.graph.model import from_proto
 from quantkit.graph.prepare import prepared
 from quantkit.pipeline.collecting import Collecting
 from tests.unit.backends.tensorrt import fakes
-from tests.unit.backends.tensorrt.fakes import trt
 from tests.unit.backends.tensorrt.small_models import Source, images, network
 
 
 @pytest.fixture
 def stand_in() -> Iterator[None]:
-    trt.built.clear()
     with fakes.installed():
         yield
 
@@ -44,6 +42,17 @@ def test_larger_batches_are_cut_for_an_engine(most: int) -> None:
 def test_an_engine_nobody_said_anything_about_takes_its_default() -> None:
     assert len(statistics(None, batch=20).samples) == 20
     assert len(statistics(BuildOptions(batch=2), fixed=4).samples) == 20
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_pass_begins_once_the_engine_is_built() -> None:
+    told: list[object] = []
+    fakes.tell_of_builds()
+    how = Collecting(backend="tensorrt", build_progress=told.append)
+    quantkit.collect(
+        prepared(from_proto(network())), Source(images(20), 8), how=how, progress=lambda *done: told.append(done)
+    )
+    assert told == ["building", (0, 20), (8, 20), (16, 20), (20, 20)]
 
 
 def test_a_backend_that_builds_nothing_is_not_told_how() -> None:

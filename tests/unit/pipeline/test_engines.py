@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ import quantkit
 from quantkit.backends.tensorrt.options import BuildOptions
 from quantkit.core import trt_cache_file
 from quantkit.core.calibration import Calibration
-from quantkit.core.errors import SetupError
+from quantkit.core.errors import SetupError, TooLittleError
 from quantkit.core.trt_cache_text import parsed
 from quantkit.graph.exclusion import Exclusion
 from quantkit.graph.model import Model, from_proto
@@ -23,16 +24,16 @@ from quantkit.graph.prepare import prepared
 from quantkit.pipeline.collecting import Collecting
 from quantkit.pipeline.engine_comparison import EngineFile
 from quantkit.pipeline.engines import Engines, cache_beside
+from quantkit.pipeline.speed import ExcludeBy
 from tests.quantization import without_observations
 from tests.unit.backends.tensorrt import fakes
 from tests.unit.backends.tensorrt.fakes import cuda, trt
 from tests.unit.backends.tensorrt.inspected import keep_in_floats, take
-from tests.unit.backends.tensorrt.small_models import Source, images, network
+from tests.unit.backends.tensorrt.small_models import Source, calibrated, images, network
 
 
 @pytest.fixture
 def stand_in() -> Iterator[SimpleNamespace]:
-    trt.built.clear()
     with fakes.installed():
         yield SimpleNamespace(cuda=cuda, trt=trt)
 
@@ -40,11 +41,6 @@ def stand_in() -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="module")
 def model() -> Model:
     return prepared(from_proto(network()))
-
-
-def calibrated(model: Model) -> Calibration:
-    statistics = quantkit.collect(model, Source(images(16), 8), how=Collecting(everything=True))
-    return quantkit.calibrate_ranges(statistics, "max", symmetric=True)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +51,11 @@ def calibration(model: Model) -> Calibration:
 @pytest.fixture
 def engines(stand_in: SimpleNamespace, model: Model, tmp_path: Path) -> Engines:
     return Engines(model, BuildOptions(batch=8))
+
+
+def record(plan: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(plan.with_name(f"{plan.name}.json").read_text())
+    return found
 
 
 def explicit(engines: Engines, calibration: Calibration, folder: Path) -> EngineFile:
@@ -156,6 +157,9 @@ def test_tensorrts_own_calibrator_leaves_its_cache_with_its_origin(
     assert list(stored.cache.scales) == ["x"]
     origin = stored.origin_for(engines.model.digest)
     assert (origin.rule, origin.tensorrt, origin.provenance.samples) == ("tensorrt entropy", "8.5.3.1", 16)
+    # Those of the GPU that calibrated, though the statistics were the processor's.
+    assert origin.provenance.environment["device"] == "Imaginary GPU"
+    assert "isa" not in origin.provenance.environment
 
 
 def test_a_cache_of_another_version_is_handed_over_as_one_of_this(engines: Engines, tmp_path: Path) -> None:
@@ -163,7 +167,70 @@ def test_a_cache_of_another_version_is_handed_over_as_one_of_this(engines: Engin
     engines.injected(cache, tmp_path / "net.plan", {"from": "old.cache"})
     calibrator = trt.built[-1]["config"].int8_calibrator
     assert calibrator.read_calibration_cache().startswith(b"TRT-8503-EntropyCalibration2\n")
-    assert json.loads((tmp_path / "net.plan.json").read_text())["scales"] == {"from": "old.cache"}
+    assert json.loads((tmp_path / "net.plan.json").read_text())["scales"] == {"from": "old.cache", "given_as": "cache"}
+
+
+def test_our_ranges_are_kept_as_the_cache_that_tensorrt_gets(
+    engines: Engines, calibration: Calibration, tmp_path: Path
+) -> None:
+    made = engines.ours(calibration, tmp_path / "net.injected-max.plan")
+    stored = trt_cache_file.load(tmp_path / "net.injected-max.cache")
+    assert trt.built[-1]["config"].int8_calibrator.read_calibration_cache() == stored.cache.to_bytes()
+    assert made.scaled == frozenset(stored.cache.scales) > frozenset(["x", "r1", "r2"])
+    origin = stored.origin_for(engines.model.digest)
+    assert (origin.rule, origin.tensorrt, origin.provenance) == ("max", None, calibration.provenance)
+    assert record(tmp_path / "net.injected-max.plan")["scales"] == {"rule": "max", "given_as": "cache"}
+
+
+def test_or_they_are_set_as_dynamic_ranges(engines: Engines, calibration: Calibration, tmp_path: Path) -> None:
+    engines.ours(calibration, tmp_path / "net.plan", "ranges")
+    built = trt.built[-1]
+    assert built["config"].int8_calibrator is None
+    limit = calibration.ranges["x"].limit
+    assert built["network"].get_input(0).dynamic_range == pytest.approx((-limit, limit), rel=1e-6)
+    assert record(tmp_path / "net.plan")["scales"] == {"rule": "max", "given_as": "ranges"}
+    assert not cache_beside(tmp_path / "net.plan").exists()
+
+
+def test_ranges_for_codes_with_a_zero_point_are_told(
+    engines: Engines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    statistics = quantkit.collect(engines.model, Source(images(16), 8), how=Collecting(everything=True))
+    with caplog.at_level(logging.WARNING):
+        engines.ours(quantkit.calibrate_ranges(statistics, "mse", symmetric=False), tmp_path / "net.plan")
+    assert "the ranges by mse were chosen for codes with a zero point" in caplog.text
+    assert record(tmp_path / "net.plan")["scales"]["chosen_for"] == "affine codes"
+
+
+def test_engines_that_describe_themselves_in_another_way_are_compared_nevertheless(
+    engines: Engines, calibration: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trt.EngineInspector, "get_engine_information", lambda *_: '{"Engine": []}')
+    reference = engines.reference(tmp_path / "fp32.plan")
+    found = engines.compared(reference, {"max": explicit(engines, calibration, tmp_path)}, Source(images(8), 8))
+    unknown = (
+        "FP32, max: TensorRT 8.5.3.1 describes its engine in an unknown way: nothing is known of what runs in INT8"
+    )
+    assert found.notes[0] == unknown
+    assert [subject.coverage for subject in (found.reference, found.candidates[0].subject)] == [None, None]
+    assert found.candidates[0].subject.latency is not None
+    with pytest.raises(TooLittleError, match=r"QK6020.*INT8 nodes of max is limited but not known"):
+        quantkit.judge(found, quantkit.Rules(min_int8_share=0.5))
+
+
+@pytest.mark.parametrize("by", ["auto", "inspector", "profile"])
+def test_and_what_is_slower_in_int8_cannot_be_found_out(
+    engines: Engines,
+    calibration: Calibration,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    by: ExcludeBy,
+) -> None:
+    monkeypatch.setattr(trt.EngineInspector, "get_engine_information", lambda *_: "[]")
+    asked = Exclusion(ops=("Gemm",))
+    with caplog.at_level(logging.WARNING):
+        assert engines.exclusion(calibration, asked, by=by) == asked
+    assert "an unknown way: what is slower in INT8 cannot be found out, and becomes INT8" in caplog.text
 
 
 def test_version_11_takes_the_explicit_road_alone(

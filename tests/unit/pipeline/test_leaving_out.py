@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quantkit.graph.quantized_layers import LayeredPlacement
-from quantkit.pipeline.leaving_out import order_to_leave_out, steps
+from quantkit.pipeline.leaving_out import most_points, order_to_leave_out, steps
 from tests.onnx_models import random, written
 from tests.quantization import ready
 
@@ -59,3 +59,7 @@ def test_what_would_need_a_range_that_nobody_knows_stays() -> None:
 def test_steps_double() -> None:
     assert [len(nodes) for nodes in steps("abcdefghi")] == [0, 1, 2, 4, 8]
     assert steps("") == [()]
+
+
+def test_there_are_no_more_networks_than_half_of_the_layers_make() -> None:
+    assert [most_points(layers) for layers in (1, 2, 4, 9, 32, 1000)] == [1, 2, 3, 4, 6, 6]

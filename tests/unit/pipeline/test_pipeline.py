@@ -17,6 +17,7 @@ from quantkit.core import run_document, statistics_file
 from quantkit.core.errors import ArtifactError, DataError, ModelError, TooLittleError, UsageError
 from quantkit.core.ports import BatchSource, Samples
 from quantkit.core.statistics import Statistics
+from quantkit.core.timing import time_ratio
 from quantkit.data.batches import Batches
 from quantkit.data.selection import Selection
 from quantkit.pipeline import collecting
@@ -177,6 +178,7 @@ def test_latency_is_measured_for_every_model_in_one_run(model: quantkit.Model, d
     assert comparison.reference.latency is not None
     assert outcome.subject.latency is not None
     assert outcome.subject.latency.batch == 1
+    assert time_ratio(comparison.reference.latency, outcome.subject.latency) is not None
 
 
 def test_plain_arrays_are_data_enough(model: quantkit.Model) -> None:

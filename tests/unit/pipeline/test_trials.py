@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from quantkit.core.arrays import Batch
 from quantkit.core.errors import DataError, TooLittleError
 from quantkit.core.ports import Samples
+from quantkit.core.sensitivity_extent import Extent
 from quantkit.graph.choosable import Choosable
 from quantkit.graph.quantized_layers import LayeredPlacement
 from quantkit.pipeline.experiments import EVERYTHING, NOTHING, experiments
@@ -23,6 +26,7 @@ from tests.unit.pipeline.test_experiments import MODEL
 PLAN = experiments(LayeredPlacement(MODEL, "ort-cpu"))
 INPUTS = random(10, 3)
 NOISY = PLAN.of_layer(1)["only", "both"]
+ANY_TIME: Any = mock.ANY
 
 
 class FakeBoard(Switchboard):
@@ -52,7 +56,7 @@ def test_each_batch_goes_through_each_subset_once() -> None:
     assert Counter(asked) == dict.fromkeys(range(len(PLAN.subsets)), 3)
     assert trials.samples == 10
     assert {trials.samples_of(number) for number in range(len(PLAN.layers))} == {10}
-    assert trials.notes == ()
+    assert trials.extent == Extent(10, 10 * (len(PLAN.subsets) - 1), 10 * (len(PLAN.subsets) - 1), ANY_TIME)
 
 
 def test_from_the_second_batch_on_the_worst_layer_is_first() -> None:
@@ -75,6 +79,25 @@ def test_whenever_the_time_is_over_a_layers_figures_are_of_the_same_samples(seco
         assert not counts or trials.samples_of(number) == [4, 8, 10][min(counts) - 1]
         for effects in trials.effects(number).values():
             assert effects.everything == pytest.approx(trials._value(EVERYTHING, "sqnr", min(counts)))
+
+
+@pytest.mark.parametrize("seconds", range(1, 40, 4))
+def test_the_extent_says_what_there_was_no_time_for(seconds: int) -> None:
+    trials, asked = tried(float(seconds))
+    extent = trials.extent
+    assert (extent.limit_s, extent.samples) == (seconds, 10)
+    assert extent.runs < (extent.of_runs or 0)
+    missing = {
+        layer.node
+        for number, layer in enumerate(PLAN.layers)
+        if set(PLAN.of_layer(number).values()) - set(asked) and set(PLAN.of_layer(number).values()) & set(asked)
+    }
+    assert set(extent.partly) == missing
+
+
+def test_what_follows_the_measuring_is_no_part_of_its_time() -> None:
+    trials, _ = tried(30.0)
+    assert trials.extent.seconds == trials.extent.seconds > 0
 
 
 def test_noise_of_a_tensor_alone_is_a_share_of_the_signal() -> None:

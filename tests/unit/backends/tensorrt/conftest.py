@@ -17,7 +17,6 @@ def stand_in() -> Iterator[SimpleNamespace]:
 
     Fails if a test leaves a context pushed.
     """
-    trt.built.clear()
     with fakes.installed():
         yield SimpleNamespace(cuda=cuda, trt=trt)
     assert not cuda.stack

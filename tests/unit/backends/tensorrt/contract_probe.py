@@ -52,6 +52,7 @@ def roads() -> dict[str, Any]:
         "refusal": refusal(),
         "half_weights": {rest: half_weights(rest) for rest in ("fp16", "fp32")},
         "questions": answered() if versions.has_calibrators() else [],
+        "progress": told(),
     }
 
 
@@ -77,6 +78,25 @@ def half_weights(rest: str) -> bool:
     given = network.typed(SerializedModel(proto.SerializeToString()), proto, options, "int8")
     types = {tensor.name: tensor.data_type for tensor in onnx.load_model_from_string(given.proto).graph.initializer}
     return types["b"] == onnx.TensorProto.FLOAT16
+
+
+def told() -> list[Any]:
+    """What a build's phases come to, up to the step at which it is told to stop."""
+    said: list[Any] = []
+    kept = importlib.import_module("quantkit.backends.tensorrt._log").Kept
+    config, interrupted, failure = types.SimpleNamespace(), kept(), kept()
+    progress = importlib.import_module("quantkit.backends.tensorrt._progress")
+    with progress.watched(config, "building", said.append, interrupted, failure):
+        monitor = config.progress_monitor
+        assert isinstance(monitor, sys.modules["tensorrt"].IProgressMonitor)
+        monitor.phase_start("Timing", None, 2)
+        said.append(monitor.step_complete("Timing", 0))
+        for stopping in (interrupted, failure):
+            stopping.error = KeyboardInterrupt()
+            said.append(monitor.step_complete("Timing", 1))
+            stopping.error = None
+        monitor.phase_finish("Timing")
+    return said
 
 
 class Script:

@@ -10,10 +10,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+import quantkit
 from quantkit.core.arrays import Floats
 from quantkit.core.artifact import SerializedModel
+from quantkit.core.calibration import Calibration
 from quantkit.core.ports import Samples
 from quantkit.core.statistics import SampleId
+from quantkit.pipeline.collecting import Collecting
 
 CHANNELS, SIDE, CLASSES = 3, 16, 10
 
@@ -85,6 +88,12 @@ def images(samples: int, seed: int = 1) -> Floats:
     values[:, 0] = np.abs(values[:, 0])
     values[-1, 1, 2, 3] = 6.5
     return values
+
+
+def calibrated(model: quantkit.Model) -> Calibration:
+    """The largest values of all tensors of a prepared `network`, symmetric, on 16 images."""
+    statistics = quantkit.collect(model, Source(images(16), 8), how=Collecting(everything=True))
+    return quantkit.calibrate_ranges(statistics, "max", symmetric=True)
 
 
 @dataclass(frozen=True, slots=True)

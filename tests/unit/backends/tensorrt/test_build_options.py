@@ -45,5 +45,7 @@ def test_profiles_grow(ends: tuple[tuple[int, ...], ...]) -> None:
 
 
 def test_a_record_tells_what_shapes_an_engine() -> None:
-    record = BuildOptions(precision="int8", profiles={"x": Profile((1,), (4,), (8,))}).record()
+    profiles = {"x": Profile((1,), (4,), (8,))}
+    record = BuildOptions(precision="int8", profiles=profiles, timing_runs=8, profiling_verbosity="none").record()
     assert (record["precision"], record["profiles"]) == ("int8", {"x": "1 … 4 … 8"})
+    assert (record["timing_runs"], record["profiling_verbosity"]) == (8, "none")

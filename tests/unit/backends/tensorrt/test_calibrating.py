@@ -65,6 +65,18 @@ def test_the_users_own_error_comes_back_and_no_cache_is_left(error: BaseExceptio
     assert (scales.cache, scales.facts) == (b"", {})
 
 
+def test_a_build_that_fails_leaves_nothing_of_an_earlier_one() -> None:
+    from quantkit.backends.tensorrt import Calibrated
+
+    scales = Calibrated(Source(images(32), 8))
+    backend(batch=8).plan(serialized(network()), scales)
+    assert scales.cache
+    scales.source = Source(images(16), 8, promised=32)
+    with pytest.raises(DataError, match="QK2154"):
+        backend(batch=8).plan(serialized(network()), scales)
+    assert (scales.cache, scales.facts) == (b"", {})
+
+
 def test_a_source_that_ends_early_is_refused() -> None:
     with pytest.raises(DataError, match=r"QK2154.*16 calibration samples came of 32 that were promised"):
         calibrated(Source(images(16), 8, promised=32))
@@ -206,7 +218,7 @@ def test_a_dla_takes_what_it_can_and_the_gpu_the_rest(
     monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace
 ) -> None:
     monkeypatch.setattr(stand_in.trt, "DLA_CORES", 2)
-    backend(dla_core=1).plan(serialized(network()))
+    backend(dla_core=1, precision="fp16").plan(serialized(network()))
     config = stand_in.trt.built[-1]["config"]
     assert (config.DLA_core, config.default_device_type) == (1, stand_in.trt.DeviceType.DLA)
     assert stand_in.trt.BuilderFlag.GPU_FALLBACK in config.flags

@@ -148,6 +148,13 @@ def test_a_calibrator_is_refused_with_the_way_out_where_there_is_none(explicit: 
     assert "quantkit calibrate MODEL --data DATA --target tensorrt" in explicit["refusal"]["text"]
 
 
+def test_a_build_tells_its_phases_and_can_be_stopped(implicit: dict[str, Any], explicit: dict[str, Any]) -> None:
+    """For an interrupted callback, and for a calibrator that failed."""
+    steps: list[Any] = ["building: Timing", "building: Timing, 1 of 2", True]
+    steps += ["building: Timing, 2 of 2", False] * 2
+    assert implicit["progress"] == explicit["progress"] == steps
+
+
 def test_precisions_come_from_flags_or_from_the_model(implicit: dict[str, Any], explicit: dict[str, Any]) -> None:
     assert (implicit["precision_by_flags"], explicit["precision_by_flags"]) == (True, False)
 

@@ -21,6 +21,7 @@ from quantkit.core.artifact import SerializedModel
 from quantkit.core.errors import ArtifactError, DataError, ModelError, SetupError, UsageError
 from quantkit.core.ports import Samples
 from quantkit.core.statistics import SampleId
+from quantkit.core.timing import time_ratio
 from tests.unit.backends.tensorrt.fakes import cuda
 from tests.unit.backends.tensorrt.small_models import images, model, network, serialized, two_inputs
 
@@ -120,6 +121,15 @@ def test_an_operator_that_tensorrt_does_not_know_is_named_with_its_node() -> Non
         backend().build(serialized(strange))
 
 
+def test_a_model_in_float16_that_is_not_read_may_have_to_be_written_in_float32() -> None:
+    halved = helper.make_node("Cast", ["x"], ["half"], "halved", to=TensorProto.FLOAT16)
+    boxes = helper.make_node("NonMaxSuppression", ["half", "s"], ["picked"], "choose boxes")
+    inputs = {"x": (TensorProto.FLOAT, [1, 6, 4]), "s": (TensorProto.FLOAT, [1, 1, 6])}
+    strange = model([halved, boxes], inputs, {"picked": (TensorProto.INT64, ["N", 3])}, {})
+    with pytest.raises(ModelError, match=r"hint:  quantize without --rest fp16"):
+        backend().build(serialized(strange))
+
+
 def test_a_build_that_fails_says_what_tensorrt_said() -> None:
     broken = network()
     broken.graph.name = "cannot be built"
@@ -179,8 +189,28 @@ def test_a_plan_comes_back_as_the_same_engine(tmp_path: Path) -> None:
     assert record["machine"] == {"tensorrt": "8.5.3.1", "compute_capability": "9.0", "gpu": "Imaginary GPU"}
     assert record["sha256"] == artifact.digest
     assert record["scales"] == {"algorithm": "none"}
-    with built.load(tmp_path / "small.plan") as engine:
+    with built.load(str(tmp_path / "small.plan")) as engine:
         agree(engine.run(batch), expected(network(), batch))
+
+
+def test_a_plan_for_a_dla_runs_on_the_core_that_it_was_built_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace
+) -> None:
+    monkeypatch.setattr(stand_in.trt, "DLA_CORES", 2)
+    built, cores = backend(dla_core=1, precision="fp16"), []
+
+    class Watched(stand_in.trt.Runtime):  # type: ignore[misc, name-defined]
+        DLA_core = -1
+
+        def deserialize_cuda_engine(self, plan: bytes) -> Any:
+            cores.append(self.DLA_core)
+            return super().deserialize_cuda_engine(plan)
+
+    monkeypatch.setattr(stand_in.trt, "Runtime", Watched)
+    built.save(built.plan(serialized(network())), tmp_path / "small.plan", serialized(network()))
+    backend().load(tmp_path / "small.plan").close()
+    backend().build(serialized(network())).close()
+    assert cores == [1, -1]
 
 
 def test_a_plan_that_tensorrt_refuses_is_an_error_even_when_trusted(tmp_path: Path) -> None:
@@ -196,19 +226,55 @@ def test_kernel_times_are_kept_between_builds(tmp_path: Path) -> None:
     assert times.read_bytes() == b"timed;timed;"
 
 
-def test_kernel_times_of_another_machine_are_not_used(tmp_path: Path) -> None:
+def test_kernel_times_of_another_machine_are_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     times = tmp_path / "timing.cache"
     times.write_bytes(b"other machine")
     backend(timing_cache=times).plan(serialized(network()))
     assert times.read_bytes() == b"timed;"
+    assert "timing.cache holds the times of another GPU or TensorRT: starting anew" in caplog.text
+
+
+def test_kernel_times_of_builds_at_the_same_time_are_all_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: SimpleNamespace
+) -> None:
+    times = tmp_path / "timing.cache"
+    times.write_bytes(b"first;")
+    build = stand_in.trt.Builder.build_serialized_network
+
+    def beside_another(builder: Any, network: Any, config: Any) -> Any:
+        assert times.read_bytes() == b"first;"
+        times.write_bytes(b"first;other;")
+        return build(builder, network, config)
+
+    monkeypatch.setattr(stand_in.trt.Builder, "build_serialized_network", beside_another)
+    backend(timing_cache=times).plan(serialized(network()))
+    assert times.read_bytes() == b"first;other;timed;"
+
+
+def test_a_place_that_takes_no_kernel_times_is_noticed_before_the_build(
+    tmp_path: Path, stand_in: SimpleNamespace
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SetupError, match="QK4104"):
+        backend(timing_cache=tmp_path / "file" / "timing.cache").plan(serialized(network()))
+    assert not stand_in.trt.built
 
 
 def test_options_reach_tensorrt(stand_in: SimpleNamespace) -> None:
-    backend(workspace_bytes=1 << 20, threads=3, tactic_sources=("CUDNN",)).plan(serialized(network(2)))
+    backend(workspace_bytes=1 << 20, threads=3, timing_runs=8, tactic_sources=("CUDNN",)).plan(serialized(network(2)))
     build = stand_in.trt.built[-1]
     assert (build["config"].workspace, build["threads"], build["config"].tactics) == (1 << 20, 3, 0b100)
+    assert build["config"].avg_timing_iterations == 8
     assert build["config"].profiling_verbosity == stand_in.trt.ProfilingVerbosity.DETAILED
     assert not build["config"].profiles
+
+
+@pytest.mark.parametrize("verbosity", ["detailed", "layer_names_only", "none"])
+def test_an_engine_tells_as_much_of_itself_as_was_asked_for(stand_in: SimpleNamespace, verbosity: str) -> None:
+    model, own = serialized(network(2)), backend(profiling_verbosity=verbosity)
+    covered = own.coverage(model)
+    assert stand_in.trt.built[-1]["config"].profiling_verbosity.name.lower() == verbosity
+    assert {node.precision for node in covered.nodes} == {"fp32" if verbosity == "detailed" else "unknown"}
 
 
 def test_tactics_whose_library_is_missing_are_left_out(
@@ -243,6 +309,22 @@ def test_latencies_of_engines_that_take_turns() -> None:
         "one": (15.0, 200, 4),
         "other": (15.0, 200, 4),
     }
+    ratio = time_ratio(measured["one"], measured["other"])
+    assert ratio is not None
+    assert (ratio.low, ratio.high) == (1.0, 1.0)
+    assert "10 blocks" in ratio.method
+
+
+def test_rounds_are_cut_into_blocks_of_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quantkit.backends.tensorrt import timing
+
+    spent = itertools.count(1)
+    monkeypatch.setattr(timing, "_launched", lambda engine, delay: float(next(spent)))
+    with backend(batch=4).build(serialized(network())) as engine:
+        stopwatch = timing.GpuStopwatch(warmup=1, rounds=7, blocks=3)
+        samples = Samples({"x": images(4)}, tuple(SampleId(str(at), "") for at in range(4)))
+        (latency,) = stopwatch.measured({"one": engine}, samples).values()
+    assert (latency.p50s_ms, latency.runs, latency.warmup) == ((2.0, 4.5, 6.5), 7, 1)
 
 
 def test_kernels_are_launched_while_the_gpu_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +355,6 @@ def test_a_profile_counts_every_layer_for_the_product_that_it_is_there_for() -> 
         profile = built.profile(engine, serialized(network()))
     # A Relu leads to what follows it; all behind the last product counts for that.
     assert profile.by_product == {"conv1": 2.0, "conv2": 4.0, "classifier": 8.0}
-    assert profile.total_ms == 14.0
 
 
 def test_a_profile_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:

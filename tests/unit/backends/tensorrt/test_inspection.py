@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from onnx import ModelProto
 
 from quantkit.backends.tensorrt.inspection import (
     Layer,
@@ -70,6 +71,12 @@ def test_metadata_counts_more_than_the_name(sign: str) -> None:
     assert found.nodes == ("conv", "a(b)")
 
 
+def test_metadata_may_be_separated_by_control_characters_as_they_are() -> None:
+    text = json.dumps({"Layers": [layer("x", Metadata="[ONNX Layer: conv]\x1e[ONNX Layer: relu]")]})
+    (found,) = layers(text.replace("\\u001e", "\x1e"), TITLES)
+    assert found.nodes == ("conv", "relu")
+
+
 @pytest.mark.parametrize(
     ("entry", "precision"),
     [
@@ -83,6 +90,10 @@ def test_metadata_counts_more_than_the_name(sign: str) -> None:
         ({"Name": "x", "Inputs": [{"Name": "a", "Format": "Row major linear", "Datatype": "BFloat16"}]}, "bf16"),
         ({"Name": "x", "Inputs": [], "Outputs": [{"Name": "a", "Format/Datatype": "N/A due to dynamic shapes"}]}, ""),
         ("x", ""),
+        (layer("{ForeignNode[conv.../head/MatMul]}", read=INT8, kind="Myelin"), ""),
+        (layer("{ForeignNode[conv.../head/MatMul]}", kind="Myelin", Weights={"Type": "Half"}), "fp16"),
+        (layer("{ForeignNode[conv.../head/MatMul]}", kind="Myelin", Precision="INT8"), "int8"),
+        (layer("__myl_Fc_myl0_1", read=INT8, kind="gemm"), "int8"),
     ],
     ids=str,
 )
@@ -101,7 +112,7 @@ def test_layers_are_counted_by_precision_and_reformats_apart() -> None:
     assert str(composition(engine)) == "1 fp16, 2 int8, 1 reformats"
 
 
-def test_coverage_names_every_matrix_product_and_the_layer_that_it_went_into() -> None:
+def test_coverage_names_every_matrix_product_and_what_it_runs_in() -> None:
     titles = ("conv1", "relu1", "conv2", "relu2", "classifier")
     engine = read(
         layer("Reformatting CopyNode for Input Tensor 0 to conv1 + relu1", kind="Reformat"),
@@ -111,12 +122,32 @@ def test_coverage_names_every_matrix_product_and_the_layer_that_it_went_into() -
     )
     found = coverage(engine, network().graph)
     assert [(node.node, node.operator, node.precision, node.reason) for node in found.nodes] == [
-        ("conv1", "Conv", "fp16", "in the layer conv1 + relu1"),
+        ("conv1", "Conv", "fp16", "TensorRT had the choice, and took fp16"),
         ("conv2", "Conv", "int8", ""),
         ("classifier", "Gemm", "unknown", "no layer of the engine names it"),
     ]
     assert found.share == pytest.approx(1 / 3)
     assert kept_out_of_int8(engine, network().graph).nodes == ("conv1",)
+
+
+def test_a_node_in_floats_says_whether_it_has_a_pair() -> None:
+    engine = read(
+        layer("conv1", Weights={"Type": "Half"}),
+        layer("conv2", Weights={"Type": "Half"}),
+        layer("classifier", Weights={"Type": "Int8"}),
+        titles=("conv1", "conv2", "classifier"),
+    )
+    paired = ModelProto.FromString(network().SerializeToString()).graph
+    for node in paired.node:
+        if node.name in ("conv2", "classifier"):
+            node.input[0] = "restored"
+    paired.node.add(op_type="DequantizeLinear", input=["codes", "scale"], output=["restored"])
+    found = coverage(engine, network().graph, built_from=paired)
+    assert {node.node: node.reason for node in found.nodes} == {
+        "conv1": "it has no Q/DQ pair",
+        "conv2": "TensorRT took fp16 in spite of its Q/DQ pair",
+        "classifier": "",
+    }
 
 
 def test_of_several_layers_that_name_a_node_the_one_with_weights_computes_it() -> None:
@@ -142,6 +173,26 @@ def test_what_is_fused_is_known_of_an_engine_and_only_predicted_of_a_model() -> 
 def test_a_bound_that_is_no_json_number_is_passed_over() -> None:
     text = '{"Layers": [{"Name": "relu", "Alpha": 0, "Beta": inf, "Ends": [-inf, nan]}]}'
     assert [found.nodes for found in layers(text, TITLES)] == [("relu",)]
+
+
+def test_what_is_compiled_as_a_whole_has_an_unknown_precision_and_says_so() -> None:
+    named = "".join(f"[ONNX Layer: {node}]" for node in ("conv1", "conv2"))
+    engine = read(layer("{ForeignNode[conv1...conv2]}", read=INT8, Metadata=named), titles=("conv1", "conv2"))
+    first = coverage(engine, network().graph).nodes[0]
+    assert (first.precision, first.reason) == ("unknown", "the engine does not tell in which type its layer computes")
+    assert kept_out_of_int8(engine, network().graph).nodes == ()
+
+
+@pytest.mark.parametrize("entries", [("conv1 + relu1", "conv2"), ()], ids=["names only", "nothing"])
+def test_an_engine_without_details_leaves_unknown_what_runs_in_int8(entries: tuple[str, ...]) -> None:
+    engine = read(*entries, titles=("conv1", "conv2"))
+    found = coverage(engine, network().graph, {"c1": "fused", "c2": "missing"})
+    assert {(node.precision, node.reason) for node in found.nodes} == {
+        ("unknown", "the engine was built to tell no details of its layers")
+    }
+    assert found.engine is not None
+    # No tensor is seen, which does not mean that each was fused.
+    assert found.engine.unscaled == {"c1": "fused", "c2": "missing"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"Layers": 3}'])

@@ -12,6 +12,7 @@ import pytest
 from quantkit.backends.tensorrt import plan
 from quantkit.backends.tensorrt.plan import Machine, PlanRecord
 from quantkit.core.errors import ArtifactError, SetupError
+from quantkit.core.sample_hashes import SampleHashes
 
 HERE = Machine("8.5.3.1", "9.0", "NVIDIA H200")
 CONTENT = b"ftrt" + bytes(range(200))
@@ -31,8 +32,23 @@ def test_what_was_saved_is_what_its_record_describes(kept: Path) -> None:
     assert plan.verified(kept) == plan.record(kept)
 
 
-def test_another_gpu_of_the_same_kind_will_do(kept: Path) -> None:
+def test_a_record_knows_the_samples_that_were_calibrated_on(kept: Path) -> None:
+    assert "sample_hashes" not in json.loads(plan.sidecar(kept).read_text())
+    record = replace(plan.record(kept), sample_hashes=SampleHashes.of(["11", "22"]))
+    plan.save(CONTENT, kept, record)
+    assert plan.verified(kept) == record
+    document = json.loads(plan.sidecar(kept).read_text())
+    document["sample_hashes"]["distinct"] = 3
+    plan.sidecar(kept).write_text(json.dumps(document))
+    with pytest.raises(ArtifactError, match=r"QK3273(.|\n)*2 hashes are not those of 3 contents"):
+        plan.load(kept, HERE)
+
+
+def test_another_gpu_of_the_same_kind_will_do_and_is_told(kept: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert plan.load(kept, HERE) == CONTENT
+    assert not caplog.text
     assert plan.load(kept, replace(HERE, gpu="NVIDIA H100")) == CONTENT
+    assert "was built on NVIDIA H200: kernels chosen there may be slow on NVIDIA H100" in caplog.text
 
 
 def test_a_plan_without_a_record_is_refused(kept: Path) -> None:
@@ -83,6 +99,23 @@ def test_a_damaged_record_is_refused(kept: Path, damage: str) -> None:
     plan.sidecar(kept).write_text(damage)
     with pytest.raises(ArtifactError, match=r"QK3273.*model\.plan\.json is not the record of a plan"):
         plan.load(kept, HERE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"options": 3},
+        {"scales": ["max"]},
+        {"sha256": 5},
+        {"machine": {"tensorrt": 8, "compute_capability": "9.0", "gpu": ""}},
+    ],
+    ids=str,
+)
+def test_a_record_of_other_types_is_refused(kept: Path, wrong: dict[str, object]) -> None:
+    document = json.loads(plan.sidecar(kept).read_text())
+    plan.sidecar(kept).write_text(json.dumps({**document, **wrong}))
+    with pytest.raises(ArtifactError, match="QK3273"):
+        plan.record(kept)
 
 
 def test_an_unknown_key_in_a_record_is_refused(kept: Path) -> None:

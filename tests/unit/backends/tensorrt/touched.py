@@ -20,7 +20,7 @@ OBJECTS: dict[str, dict[str, str]] = {
     "_versions.py": {},
     "backend.py": {},
     "build.py": {"builder": "Builder", "config": "IBuilderConfig", "cache": "ITimingCache"},
-    "calibrators.py": {"network": "INetworkDefinition", "tensor": "ITensor"},
+    "calibrators.py": {"config": "IBuilderConfig", "network": "INetworkDefinition", "tensor": "ITensor"},
     "injection.py": {"network": "INetworkDefinition", "layer": "ILayer", "tensor": "ITensor"},
     "network.py": {
         "builder": "Builder",

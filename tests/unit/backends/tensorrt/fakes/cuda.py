@@ -19,6 +19,9 @@ PRESENT = True
 stack: list[Context] = []
 """Contexts that were pushed and not popped."""
 
+elsewhere: list[Context] = []
+"""Contexts that something else than PyCUDA made current: CUDA works in the last one where `stack` is empty."""
+
 allocated: dict[int, Any] = {}
 """Address → block, of all device memory that was not freed."""
 
@@ -32,6 +35,12 @@ class MemoryError(Error):
 
 
 class Context:
+    def __init__(self, device: Device, *, primary: bool = True) -> None:
+        self.device, self.primary = device, primary
+
+    def __repr__(self) -> str:
+        return f"Context({self.device.ordinal}, primary={self.primary})"
+
     def push(self) -> None:
         stack.append(self)
 
@@ -42,19 +51,41 @@ class Context:
     def detach(self) -> None:
         pass
 
+    @staticmethod
+    def get_current() -> Context | None:
+        """As PyCUDA: of those that it pushed itself."""
+        return stack[-1] if stack else None
+
+    @staticmethod
+    def get_device() -> Device:
+        """As the driver: of whatever is current."""
+        if not (stack or elsewhere):
+            raise Error("cuCtxGetDevice failed: invalid device context")
+        return (stack or elsewhere)[-1].device
+
+    @staticmethod
+    def synchronize() -> None:
+        pass
+
 
 class Device:
     def __init__(self, ordinal: int) -> None:
-        assert ordinal == 0
+        self.ordinal = ordinal
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device) and other.ordinal == self.ordinal
+
+    def __hash__(self) -> int:
+        return self.ordinal
 
     def name(self) -> str:
-        return "Imaginary GPU"
+        return "Imaginary GPU" if self.ordinal == 0 else f"Imaginary GPU {self.ordinal}"
 
     def compute_capability(self) -> tuple[int, int]:
         return 9, 0
 
     def retain_primary_context(self) -> Context:
-        return Context()
+        return Context(self)
 
 
 class Stream:
@@ -86,13 +117,14 @@ class DeviceAllocation:
         # 256 as CUDA's own: the kernels load several values at once.
         self._space = ctypes.create_string_buffer(size + 256)
         self._address = -(-ctypes.addressof(self._space) // 256) * 256
+        self.context = stack[-1]
         allocated[self._address] = self
 
     def __int__(self) -> int:
         return self._address
 
     def free(self) -> None:
-        assert stack, "no context is current"
+        """As PyCUDA: in the context that it was taken in, whichever is current."""
         del allocated[self._address]
 
 

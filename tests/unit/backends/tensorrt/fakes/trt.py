@@ -23,7 +23,10 @@ STARTS = True
 
 DLA_CORES = 0
 
-HEADERS = {"IInt8EntropyCalibrator2": b"TRT-8503-EntropyCalibration2", "IInt8MinMaxCalibrator": b"TRT-8503-MinMax"}
+HEADERS = {
+    "IInt8EntropyCalibrator2": b"TRT-8503-EntropyCalibration2",
+    "IInt8MinMaxCalibrator": b"TRT-8503-MinMaxCalibration",
+}
 WRITTEN = b"\nx: 3c010a14\n"
 
 built: list[dict[str, Any]] = []
@@ -82,7 +85,7 @@ class MemoryPoolType(enum.IntEnum):
 
 
 class ProfilingVerbosity(enum.IntEnum):
-    DETAILED = 1
+    LAYER_NAMES_ONLY, NONE, DETAILED = range(3)
 
 
 class DeviceType(enum.IntEnum):
@@ -171,6 +174,10 @@ class TimingCache:
     def serialize(self) -> bytes:
         return self.content + b"timed;"
 
+    def combine(self, other: TimingCache, ignore_mismatch: bool) -> bool:
+        self.content += other.content.removeprefix(self.content)
+        return True
+
 
 class Config:
     def __init__(self) -> None:
@@ -181,7 +188,7 @@ class Config:
         self.tactics = 0b1111
         self.workspace: int | None = None
         self.timing: TimingCache | None = None
-        self.profiling_verbosity: ProfilingVerbosity | None = None
+        self.profiling_verbosity = ProfilingVerbosity.LAYER_NAMES_ONLY
         self.default_device_type: DeviceType | None = None
         self.DLA_core: int | None = None
 
@@ -295,7 +302,7 @@ class Builder:
         flags = {flag.name for flag in config.flags}
         precision = next((name for name in ("INT8", "FP16") if name in flags), "FP32")
         shapes = config.profiles[0].shapes if config.profiles else {}
-        return json.dumps([precision, shapes]).encode() + b"\n" + network.model
+        return json.dumps([precision, shapes, config.profiling_verbosity]).encode() + b"\n" + network.model
 
     def _calibrate(self, network: Network, calibrator: Any) -> None:
         """As the bindings do: what a callback raises is printed, and taken for the end of the data."""
@@ -323,14 +330,18 @@ class Runtime:
     def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
         head, _, model = plan.partition(b"\n")
         try:
-            precision, shapes = json.loads(head)
+            precision, shapes, verbosity = json.loads(head)
         except ValueError:
             self._logger.log(ILogger.ERROR, "Magic tag does not match")
             return None
-        return Engine(precision, shapes, model, self._logger)
+        engine = Engine(precision, shapes, model, self._logger)
+        engine.profiling_verbosity = ProfilingVerbosity(verbosity)
+        return engine
 
 
 class Engine:
+    profiling_verbosity = ProfilingVerbosity.DETAILED
+
     def __init__(self, precision: str, shapes: dict[str, list[list[int]]], model: bytes, logger: ILogger) -> None:
         self.logger = logger
         self.precision, self.shapes, self.graph = precision, shapes, onnx.load_model_from_string(model).graph
@@ -438,6 +449,8 @@ class EngineInspector:
 
     def get_engine_information(self, how: LayerInformationFormat) -> str:
         assert self.execution_context is not None
+        if self._engine.profiling_verbosity is not ProfilingVerbosity.DETAILED:
+            return json.dumps({"Layers": [node.name for node in self._engine.graph.node]})
         weights = {"Type": {"INT8": "Int8", "FP16": "Half", "FP32": "Float"}[self._engine.precision]}
         layers = [
             {"Name": node.name, "LayerType": "CaskConvolution", "Weights": weights} for node in self._engine.graph.node
