@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import onnx
-from onnxruntime import quantization
 
 import quantkit
-from benchmarks import record
+from benchmarks import peer, record
 from benchmarks.material import CASES, ROOT, Case
-from quantkit.core.arrays import Batch
 from quantkit.core.comparison import Outcome
 from quantkit.core.ports import BatchSource
 from quantkit.data.checked import checked
@@ -28,17 +25,6 @@ from quantkit.pipeline.comparing import Comparing
 
 RULES = ("max", "entropy", "percentile", "mse")
 PEER_METHODS = ("MinMax", "Percentile")
-
-
-class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """The same batches for onnxruntime.quantization."""
-
-    def __init__(self, source: BatchSource) -> None:
-        self._batches: Iterator[Batch] = (samples.inputs for samples in source)
-
-    def get_next(self) -> dict[str, Any] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else dict(batch)
 
 
 def ours(model: quantkit.Model, source: BatchSource, folder: Path) -> dict[str, Path]:
@@ -56,15 +42,7 @@ def theirs(model: quantkit.Model, source: BatchSource, folder: Path) -> dict[str
     onnx.save(model.proto, prepared)
     written = {f"onnxruntime {method}": folder / f"onnxruntime_{method}.onnx" for method in PEER_METHODS}
     for method, path in zip(PEER_METHODS, written.values(), strict=True):
-        quantization.quantize_static(
-            str(prepared),
-            str(path),
-            Reader(checked(source, model.inputs)),
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            per_channel=True,
-            calibrate_method=getattr(quantization.CalibrationMethod, method),
-        )
+        peer.quantized(prepared, (samples.inputs for samples in checked(source, model.inputs)), path, method)
     return written
 
 

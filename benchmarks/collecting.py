@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from onnxruntime import quantization
 
 import quantkit
-from benchmarks import record
+from benchmarks import peer, record
 from benchmarks.material import ROOT
 from benchmarks.resnet50 import resnet50
 from quantkit.core.arrays import Floats
@@ -62,21 +61,15 @@ class Images:
             yield Samples({self.input: inputs}, tuple(SampleId(f"{index:06}", f"seeded {index}") for index in chosen))
 
 
+def images_for(model: Path, count: int) -> Images:
+    """`count` images for the input of the network at `model`."""
+    return Images(onnx.load(model, load_external_data=False).graph.input[0].name, count)
+
+
 def seeded_images(shape: tuple[int, ...], count: int = 8) -> Floats:
     """Smooth noise, as far from white as photographs are."""
     noise = np.random.default_rng(0).normal(size=(count, shape[0], shape[1] // 8, shape[2] // 8))
     return np.repeat(np.repeat(noise, 8, axis=2), 8, axis=3).astype(np.float32)
-
-
-class OneByOne(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """The same images for onnxruntime.quantization."""
-
-    def __init__(self, images: Images) -> None:
-        self._batches = iter(images)
-
-    def get_next(self) -> dict[str, Any] | None:
-        samples = next(self._batches, None)
-        return None if samples is None else dict(samples.inputs)
 
 
 def floor(model: Path, images: Images, threads: int) -> None:
@@ -99,14 +92,7 @@ def collect_only(model: Path, images: Images, threads: int) -> None:
 
 def theirs(model: Path, images: Images, method: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        quantization.quantize_static(
-            str(model),
-            str(Path(folder) / "int8.onnx"),
-            OneByOne(images),
-            activation_type=quantization.QuantType.QUInt8,
-            per_channel=True,
-            calibrate_method=getattr(quantization.CalibrationMethod, method),
-        )
+        peer.quantized(model, (samples.inputs for samples in images), Path(folder) / "int8.onnx", method)
 
 
 def slope(taken: dict[str, list[float]], work: str, few: int, many: int) -> list[float]:
@@ -117,10 +103,9 @@ def slope(taken: dict[str, list[float]], work: str, few: int, many: int) -> list
 
 def steady(model: Path, *, few: int, many: int, rounds: int, threads: int) -> dict[str, Any]:
     """Per-image cost of the floor, of counting, and of all rules, as ratios within one round."""
-    feed = onnx.load(model, load_external_data=False).graph.input[0].name
     works: dict[str, Callable[[], None]] = {}
     for count in (few, many):
-        images = Images(feed, count)
+        images = images_for(model, count)
         works[f"floor {count}"] = partial(floor, model, images, threads)
         works[f"collect {count}"] = partial(collect_only, model, images, threads)
         works[f"all rules {count}"] = partial(ours, model, images, threads)
@@ -143,8 +128,7 @@ def steady(model: Path, *, few: int, many: int, rounds: int, threads: int) -> di
 
 def peers(model: Path, *, count: int, threads: int) -> dict[str, Any]:
     """Whole jobs of the same images, each once: they take long."""
-    feed = onnx.load(model, load_external_data=False).graph.input[0].name
-    images = Images(feed, count)
+    images = images_for(model, count)
     base = record.seconds(lambda: floor(model, images, threads))
     figures = {"quantkit, all rules": record.seconds(lambda: ours(model, images, threads))}
     for method in ("MinMax", "Entropy", "Percentile"):
@@ -184,8 +168,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=64)
     given = parser.parse_args()
     if given.peak_of:
-        feed = onnx.load(given.peak_of, load_external_data=False).graph.input[0].name
-        collect_only(given.peak_of, Images(feed, given.images), given.threads)
+        collect_only(given.peak_of, images_for(given.peak_of, given.images), given.threads)
         print(peak_of_this_process())
         return
     few, many, rounds = (8, 16, 1) if given.quick else (16, 80, 5)

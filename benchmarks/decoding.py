@@ -1,6 +1,6 @@
 """Images a second of the image source against a plain Pillow loop, on the same files in the same run.
 
-python benchmarks/decoding.py [FOLDER] [--images 400] [--repeats 5] [--output benchmarks/results/decoding.json]
+    python -m benchmarks.decoding [FOLDER] [--images N] [--quick]
 
 Without a folder it makes its own images, of the size and about the weight of those of ImageNet.
 """
@@ -8,62 +8,42 @@ Without a folder it makes its own images, of the size and about the weight of th
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
-import platform
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import PIL
 from PIL import Image
 
+from benchmarks import record
 from quantkit.core.arrays import Floats
+from quantkit.data.batches import Batches
 from quantkit.data.opening import open_source
 from quantkit.data.preprocessing import PRESETS
-from quantkit.data.reading import Reading, available_processors
+from quantkit.data.reading import Reading
 from quantkit.data.selection import Selection
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 BATCH = 16
+LOOP = "plain Pillow loop"
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Images a second: median, slowest and fastest of the repeats."""
-
-    median: float
-    slowest: float
-    fastest: float
-
-
-def main() -> int:
-    """Measure, print, and write where asked."""
-    arguments = parsed_arguments()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", help="a folder of images")
+    parser.add_argument("--images", type=int, default=400, help="how many of them")
+    parser.add_argument("--quick", action="store_true", help="a few images and one round; writes nothing")
+    given = parser.parse_args()
+    images, rounds = (BATCH, 1) if given.quick else (given.images, 5)
     with tempfile.TemporaryDirectory() as made:
-        folder = arguments.folder or make_images(Path(made), arguments.images)
-        rates = measured(folder, arguments.images, arguments.repeats)
-    for name, rate in rates.items():
-        print(f"{name:24} {rate.median:7.0f} images/s   ({rate.slowest:.0f} to {rate.fastest:.0f})")
-    if arguments.output:
-        arguments.output.write_text(json.dumps(report(rates, arguments.images, arguments.repeats), indent=1) + "\n")
-    return 0
-
-
-def parsed_arguments() -> argparse.Namespace:
-    """What the command line says."""
-    parser = argparse.ArgumentParser(description="Images a second of the image source against a plain Pillow loop.")
-    parser.add_argument("folder", type=Path, nargs="?", help="a folder of JPEG images")
-    parser.add_argument("--images", type=int, default=400)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--output", type=Path)
-    return parser.parse_args()
+        figures = measured(given.folder or make_images(Path(made), images), images, rounds)
+    for name, rate in figures["images a second"].items():
+        print(f"{name:24} {rate['median']:7.0f} images/s   ({rate['min']:.0f} to {rate['max']:.0f})", flush=True)
+    if not given.quick:
+        print(record.save("decoding", figures, images=images, batch=BATCH, rounds=rounds))
 
 
 def make_images(folder: Path, count: int) -> Path:
@@ -75,29 +55,23 @@ def make_images(folder: Path, count: int) -> Path:
     return folder
 
 
-def measured(folder: Path, images: int, repeats: int) -> dict[str, Rate]:
-    """Every contender in turn, `repeats` times, so that a busy moment of the machine hits all of them."""
-    paths = sorted(folder.rglob("*.jpg"))[:images]
-    contenders: dict[str, Callable[[], int]] = {
-        "plain Pillow loop": lambda: plain(paths),
-        "image source, 1 worker": lambda: source(folder, images, workers=1),
-        "image source, 2 workers": lambda: source(folder, images, workers=2),
+def measured(folder: Path, images: int, rounds: int) -> dict[str, Any]:
+    """Every contender in turn, so that a busy moment of the machine hits all of them."""
+    sources = {f"image source, {n} worker{'s'[: n > 1]}": source(folder, images, workers=n) for n in (1, 2)}
+    chosen = next(iter(sources.values()))
+    paths = [folder / chosen.records.names[position] for position in chosen.positions]
+    works = {LOOP: partial(plain, paths), **{name: partial(drained, batches) for name, batches in sources.items()}}
+    taken = record.interleaved(works, rounds=rounds)
+    return {
+        "images a second": {name: record.spread([len(paths) / s for s in seconds]) for name, seconds in taken.items()},
+        "times as fast as the loop": {name: record.ratios(taken[LOOP], taken[name]) for name in sources},
     }
-    seen: dict[str, list[float]] = {name: [] for name in contenders}
-    for _, (name, run) in itertools.product(range(repeats), contenders.items()):
-        begin = time.perf_counter()
-        count = run()
-        seen[name].append(count / (time.perf_counter() - begin))
-    return {name: Rate(statistics.median(rates), min(rates), max(rates)) for name, rates in seen.items()}
 
 
-def plain(paths: list[Path]) -> int:
+def plain(paths: Sequence[Path]) -> None:
     """What most scripts do: open, resize, crop, convert, normalise, transpose, stack."""
-    count = 0
     for begin in range(0, len(paths), BATCH):
-        batch = np.stack([plain_image(path) for path in paths[begin : begin + BATCH]])
-        count += len(batch)
-    return count
+        np.stack([plain_image(path) for path in paths[begin : begin + BATCH]])
 
 
 def plain_image(path: Path) -> Floats:
@@ -112,28 +86,21 @@ def plain_image(path: Path) -> Floats:
     return normalised
 
 
-def source(folder: Path, images: int, *, workers: int) -> int:
+def source(folder: Path, images: int, *, workers: int) -> Batches:
     """The same through the image source, with digests and checks."""
-    batches = open_source(
+    return open_source(
         folder,
         preprocessing=PRESETS["imagenet"],
         selection=Selection(max_samples=images),
         reading=Reading(batch_size=BATCH, workers=workers),
     )
-    return sum(len(samples) for samples in batches)
 
 
-def report(rates: dict[str, Rate], images: int, repeats: int) -> dict[str, object]:
-    """The rates with what they were measured on."""
-    return {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "machine": {"processors": available_processors(), "architecture": platform.machine()},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "pillow": PIL.__version__},
-        "images": images,
-        "repeats": repeats,
-        "images_per_second": {name: [rate.median, rate.slowest, rate.fastest] for name, rate in rates.items()},
-    }
+def drained(batches: Batches) -> None:
+    """One pass, of which nothing is kept."""
+    for _ in batches:
+        pass
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

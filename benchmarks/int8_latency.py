@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from onnxruntime import quantization
 
 import quantkit
-from benchmarks import record
+from benchmarks import peer, record
 from benchmarks.collecting import Images
 from benchmarks.material import CASES, ROOT
 from benchmarks.resnet50 import resnet50
@@ -54,17 +53,6 @@ class Contest:
     model: quantkit.Model
     calibration: BatchSource
     evaluation: BatchSource
-
-
-class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """The first batches of a source, for onnxruntime.quantization."""
-
-    def __init__(self, batches: Sequence[Batch]) -> None:
-        self._batches = iter(batches)
-
-    def get_next(self) -> dict[str, Any] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else dict(batch)
 
 
 def main() -> None:
@@ -119,15 +107,7 @@ def contenders(contest: Contest, folder: Path) -> dict[str, Path]:
     onnx.save(contest.model.proto, fp32)
     calibration = quantkit.calibrate_ranges(quantkit.collect(contest.model, batches), "max")
     ours = quantkit.quantize(contest.model, calibration, to=folder / "ours.onnx", reduce_range=False)
-    quantization.quantize_static(
-        str(fp32),
-        str(theirs),
-        Reader(batches),
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-        per_channel=True,
-        calibrate_method=quantization.CalibrationMethod.MinMax,
-    )
+    peer.quantized(fp32, batches, theirs, "MinMax")
     return {"fp32": fp32, "ours": ours.path, "onnxruntime": theirs}
 
 

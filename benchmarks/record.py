@@ -69,7 +69,7 @@ def save(name: str, figures: Any, *, folder: Path = RESULTS, **setting: Any) -> 
 
 def environment() -> dict[str, str]:
     """The machine and the versions that a figure depends on."""
-    versions = {name: _version(name) for name in ("quantkit-ptq", "numpy", "scipy", "onnx", "onnxruntime")}
+    versions = {name: _version(name) for name in ("quantkit-ptq", "numpy", "scipy", "pillow", "onnx", "onnxruntime")}
     processor = {"processor": _processor(), "cores": str(_cpu.usable_cores()), "load": f"{os.getloadavg()[0]:.2f}"}
     return {"python": platform.python_version(), **versions, **processor, **_cpu.description()}
 

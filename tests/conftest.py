@@ -43,3 +43,17 @@ def material() -> Path:
 def digits() -> Path:
     """The small model and images that come with the project."""
     return ROOT / "calib_data" / "digits"
+
+
+@pytest.fixture(scope="session")
+def job(digits: Path) -> list[str]:
+    """The words of a command line that calibrates the digits on 64 samples."""
+    data, recipe = str(digits / "calib"), str(digits / "preprocess.toml")
+    return ["calibrate", str(digits / "model.onnx"), "--data", data, "--preprocess", recipe, "--max-samples", "64"]
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which the test runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

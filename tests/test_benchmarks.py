@@ -18,8 +18,12 @@ def test_every_benchmark_imports(module: str) -> None:
     importlib.import_module(f"benchmarks.{module}")
 
 
-def test_collecting_is_measured_against_its_floor() -> None:
-    command = [sys.executable, "-m", "benchmarks.collecting", "--quick"]
+@pytest.mark.parametrize(
+    ("module", "beside"),
+    [("collecting", "collect / floor"), ("decoding", "plain Pillow loop"), ("kernels", "numpy.histogram")],
+)
+def test_a_quick_run_shows_what_is_measured_beside_what(module: str, beside: str) -> None:
+    command = [sys.executable, "-m", f"benchmarks.{module}", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "collect / floor" in done.stdout
+    assert beside in done.stdout

@@ -51,6 +51,9 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("code", PYTHON, ids=[f"python block {number}" for number in range(len(PYTHON))])
 def test_python_examples_run(code: str, workplace: Path) -> None:
+    if "# needs: tensorrt" in code:
+        compile(code, "README.md", "exec")
+        pytest.skip("this example needs a GPU, and an engine built on it")
     if "# needs: torch" in code:
         if importlib.util.find_spec("torch") is None:
             pytest.skip("this example needs PyTorch, which is not installed")

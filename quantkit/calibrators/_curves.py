@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from quantkit.calibrators._side import Side
-from quantkit.core import _kernels
 from quantkit.core.arrays import Doubles
+from quantkit.core.compiled import kernels
 from quantkit.core.evidence import Curve
 from quantkit.core.histogram import Histogram
 
@@ -25,7 +25,7 @@ def divergence_curve(histogram: Histogram, points: int = 128) -> Curve:
     counts = np.trim_zeros(coarse.magnitudes, "b").astype(np.float64)
     if counts.size < _LEVELS:
         return Curve(np.zeros(0), np.zeros(0))
-    best, _ = _kernels.least_divergence(counts, _LEVELS)
+    best, _ = kernels.least_divergence(counts, _LEVELS)
     kept = np.unique(np.append(np.linspace(_LEVELS, counts.size, points).astype(np.int64), best))
     sums = _Sums(counts)
     return Curve((kept + 0.5) * coarse.width, np.array([sums.divergence(int(bins), _LEVELS) for bins in kept]))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantkit.core import _kernels
 from quantkit.core.arrays import Counts
+from quantkit.core.compiled import kernels
 from quantkit.core.errors import UsageError
 from quantkit.core.histogram import BINS, Histogram
 from quantkit.core.ports import Calibrator
@@ -76,7 +76,7 @@ def _limit(counts: Counts, levels: int) -> float:
     (4.5, 0.5)
     """
     occupied = np.trim_zeros(counts, "b").astype(np.float64)
-    bins, _ = _kernels.least_divergence(occupied, levels)
+    bins, _ = kernels.least_divergence(occupied, levels)
     return bins + 0.5
 
 

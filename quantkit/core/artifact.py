@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,3 +44,12 @@ class TensorSpec:
 
     def __str__(self) -> str:
         return f"{self.name}:{'x'.join('?' if size is None else str(size) for size in self.shape)}"
+
+
+def shape_text(shape: Iterable[int | str | None]) -> str:
+    """A shape in one word, as trtexec writes it.
+
+    >>> shape_text(("N", 3, None, 224)), shape_text(())
+    ('Nx3x?x224', 'scalar')
+    """
+    return "x".join("?" if size is None else str(size) for size in shape) or "scalar"

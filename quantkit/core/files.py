@@ -42,25 +42,30 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as refusal:
-        raise SetupError(
-            "QK4101",
-            f"no permission to read {path}",
-            where=str(path),
-            hints=["ask its owner for permission, or copy it to where you may read"],
-        ) from refusal
+        raise no_permission(path) from refusal
     except IsADirectoryError as refusal:
         raise ArtifactError(
             "QK3201", f"{path} is a directory, not a file", where=str(path), hints=["give the path of a file in it"]
         ) from refusal
     except OSError as refusal:
-        hints = [*did_you_mean(path.name, _neighbours(path)), "check the path"]
+        hints = [*did_you_mean(path.name, neighbours(path)), "check the path"]
         raise ArtifactError(
             "QK3202", f"cannot read {path}: {refusal.strerror}", where=str(path), hints=hints
         ) from refusal
 
 
-def _neighbours(path: Path) -> list[str]:
-    """The names that `path` could have been meant for."""
+def no_permission(path: Path) -> SetupError:
+    """The error for a file or folder that this user may not read."""
+    return SetupError(
+        "QK4101",
+        f"no permission to read {path}",
+        where=str(path),
+        hints=["ask its owner for permission, or copy it to where you may read"],
+    )
+
+
+def neighbours(path: Path) -> list[str]:
+    """The names that `path` could have been meant for; none where its folder cannot be looked into."""
     with suppress(OSError):
         return sorted(entry.name for entry in islice(path.parent.iterdir(), _MOST_NEIGHBOURS))
     return []

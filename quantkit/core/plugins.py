@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,9 @@ EXTRAS = {
     "skimage": "image-metrics",
 }
 """Optional package → the extra that installs it."""
+
+# Optional package → what installing it takes besides.
+_NOTES = {"pycuda": "PyCUDA is compiled as it is installed, with a C++ compiler and the CUDA toolkit"}
 
 
 def names(package: str) -> list[str]:
@@ -79,17 +83,30 @@ def _explained() -> Iterator[None]:
         if package is None:
             raise
         if isinstance(failure, ModuleNotFoundError):
-            raise SetupError(
-                "QK4001",
-                f"the package {package!r} is not installed",
-                hints=[f'pip install "{DISTRIBUTION}[{EXTRAS[package]}]"'],
-            ) from failure
+            raise _not_installed(package) from failure
         raise SetupError(
             "QK4002",
             f"the package {package!r} is installed but does not load",
             cause=str(failure),
             hints=["what it names has to be installed too; libcuda comes with the NVIDIA driver"],
         ) from failure
+
+
+def _not_installed(package: str) -> SetupError:
+    """That `package` is missing, with what else its extra would install: who has to act should hear of it at once."""
+    extra = EXTRAS[package]
+    missing = [name for name, its in EXTRAS.items() if its == extra and (name == package or _is_absent(name))]
+    named = " and ".join(map(repr, missing))
+    title = f"the packages {named} are not installed" if len(missing) > 1 else f"the package {named} is not installed"
+    notes = [_NOTES[name] for name in missing if name in _NOTES]
+    return SetupError("QK4001", title, hints=[f'pip install "{DISTRIBUTION}[{extra}]"', *notes])
+
+
+def _is_absent(package: str) -> bool:
+    try:
+        return package not in sys.modules and importlib.util.find_spec(package) is None
+    except ModuleNotFoundError:
+        return True
 
 
 def _optional_package(failure: ImportError) -> str | None:

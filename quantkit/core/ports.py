@@ -141,11 +141,13 @@ class Answers:
 class Obstacle:
     """Why a metric would say nothing about a batch, in words.
 
-    One that is not `certain` is a doubt about what the outputs mean; naming the metric settles it.
+    One that is not `certain` is a doubt about what the outputs mean; naming the metric settles it. One with which
+    the `data` is wrong, such as a label that is no class, casts doubt on whatever else rests on the labels.
     """
 
     reason: str
     certain: bool = True
+    data: bool = False
 
 
 class Metric(Protocol):

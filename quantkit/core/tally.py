@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantkit.core import _kernels
 from quantkit.core.arrays import Array, Counts
+from quantkit.core.compiled import kernels
 from quantkit.core.histogram import Histogram
 
 
@@ -23,7 +23,7 @@ class Tally:
     __slots__ = ("_nonfinite", "_state")
 
     def __init__(self) -> None:
-        self._state = _kernels.new_tally()
+        self._state = kernels.new_tally()
         self._nonfinite = 0
 
     def fold(self, values: Array) -> None:
@@ -32,7 +32,7 @@ class Tally:
             # What float64 holds beyond float32 becomes, and is counted as, an infinity.
             with np.errstate(over="ignore"):
                 values = values.astype(np.float32)
-        self._nonfinite = _kernels.fold(self._state, np.ascontiguousarray(values))
+        self._nonfinite = kernels.fold(self._state, np.ascontiguousarray(values))
 
     @property
     def nonfinite(self) -> int:
@@ -41,7 +41,7 @@ class Tally:
 
     def histogram(self) -> Histogram:
         """What was counted so far."""
-        exponent, above, below, zeros, nans, up, down, low, high = _kernels.seen(self._state)
+        exponent, above, below, zeros, nans, up, down, low, high = kernels.seen(self._state)
         return Histogram(exponent, _counts(above), _counts(below), zeros, nans, up, down, low, high)
 
 

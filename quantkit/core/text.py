@@ -1,8 +1,9 @@
-"""Strings that came from models, files and labels, made safe to show."""
+"""Strings that came from models, files and labels, made safe and short enough to show."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 # Cc: control characters; Cf: direction marks and other invisible ones; Cs: half of a pair, which no encoding
 # has; Zl, Zp: line ends.
@@ -37,3 +38,13 @@ def shortened(text: str, limit: int) -> str:
         return text
     tail = (limit - 1) // 2
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def enumerated(names: Sequence[str], most: int) -> str:
+    """The first `most` of `names`, and how many more there are.
+
+    >>> enumerated(["conv1", "conv2", "fc"], 2), enumerated(["conv1", "conv2"], 2)
+    ('conv1, conv2 and 1 more', 'conv1, conv2')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

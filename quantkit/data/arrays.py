@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from quantkit.core.arrays import Array, Counts
+from quantkit.core.artifact import shape_text
 from quantkit.core.errors import DataError
 from quantkit.core.text import printable
 from quantkit.data.batches import Batches
-from quantkit.data.inputs import shape_text
 from quantkit.data.npz import Column, loaded, refuse_type
 from quantkit.data.reading import Reading
 from quantkit.data.records import Filled, Slot, content_digest

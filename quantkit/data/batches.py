@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ from quantkit.core.arrays import Array, Counts
 from quantkit.core.errors import DataError
 from quantkit.core.ports import Samples
 from quantkit.core.statistics import SampleId
-from quantkit.core.text import printable
+from quantkit.core.text import enumerated, printable
 from quantkit.data.reading import FAIL, Reading
 from quantkit.data.records import BadSampleError, Filled, Records, Slot
 from quantkit.data.selection import Selection
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # One batch that is being read while the next is begun keeps every thread busy; memory holds no more than these two
 # and the one in the caller's hands.
@@ -178,11 +178,10 @@ class _Pass:
     def report(self) -> None:
         """Logs what was skipped and what was noticed, one line for each kind."""
         if self._skipped:
-            logger.warning("%d of %d samples skipped: %s", len(self._skipped), self._size, _listing(self._skipped))
+            _log.warning("%d of %d samples skipped: %s", len(self._skipped), self._size, _listing(self._skipped))
         for remark, names in self._remarks.items():
-            logger.warning("%d samples %s: %s", len(names), remark, _listing(names))
+            _log.warning("%d samples %s: %s", len(names), remark, _listing(names))
 
 
-def _listing(names: Mapping[str, str] | Sequence[str]) -> str:
-    shown = [printable(name) for name in list(names)[:MOST_LISTED]]
-    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
+def _listing(names: Iterable[str]) -> str:
+    return enumerated([printable(name) for name in names], MOST_LISTED)

@@ -18,7 +18,7 @@ from quantkit.data.derived import Derived
 from quantkit.data.inputs import fixed_batch, has_batch_axis
 from quantkit.data.suspicion import Suspicion
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 FEWEST = 8
 """Below this many samples a range says more about the samples than about the model."""
@@ -38,13 +38,20 @@ class Checked(Derived):
     specs: tuple[TensorSpec, ...]
     allow_few: bool = False
 
+    @property
+    def size(self) -> int | None:
+        """Samples in one pass, where the source knows it; without those that fill no batch of a fixed size."""
+        size, count = self.source.size, fixed_batch(self.specs)
+        return size if size is None or count is None else size - size % count
+
     def __iter__(self) -> Iterator[Samples]:
-        if self.size is not None and self.size < FEWEST:
+        size = self.source.size
+        if size is not None and size < FEWEST:
             # Arrays of another rank look like few samples, and their shape is what has to be told.
             first = next(iter(self.source), None)
             if first is not None:
                 self._conformed(first)
-            self._refuse_few(self.size)
+            self._refuse_few(size)
         suspicion = Suspicion()
         batches = self._conforming(suspicion)
         if not has_batch_axis(self.specs):
@@ -113,7 +120,7 @@ def _recut(batches: Iterator[Samples], count: int) -> Iterator[Samples]:
         yield from (_part(held, start, start + count) for start in range(0, whole, count))
         held = _part(held, whole, len(held)) if whole < len(held) else None
     if held is not None:
-        logger.warning("the last %d samples are left out: the model takes exactly %d at a time", len(held), count)
+        _log.warning("the last %d samples are left out: the model takes exactly %d at a time", len(held), count)
 
 
 def _part(samples: Samples, start: int, stop: int) -> Samples:

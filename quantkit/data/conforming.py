@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from quantkit.core.arrays import Array, Batch
-from quantkit.core.artifact import TensorSpec
+from quantkit.core.artifact import TensorSpec, shape_text
 from quantkit.core.errors import DataError
 from quantkit.core.plugins import did_you_mean
 from quantkit.core.ports import Samples
 from quantkit.core.text import printable
-from quantkit.data.inputs import dtype_of, fixed, has_batch_axis, shape_text
+from quantkit.data.inputs import dtype_of, has_batch_axis, takes
 from quantkit.data.records import UNNAMED
 
 
@@ -89,10 +89,7 @@ def _type_hints(found: np.dtype[Any], wanted: np.dtype[Any]) -> list[str]:
 
 
 def _refuse_other_shape(found: tuple[int, ...], wanted: tuple[int | str | None, ...], spec: TensorSpec) -> None:
-    agree = len(found) == len(wanted) and all(
-        fixed(size) in (None, mine) for mine, size in zip(found, wanted, strict=True)
-    )
-    if not agree:
+    if not takes(wanted, found):
         raise DataError(
             "QK2107",
             f"input {printable(spec.name)!r} takes {shape_text(wanted)} a sample, the data has {shape_text(found)}",
@@ -102,19 +99,15 @@ def _refuse_other_shape(found: tuple[int, ...], wanted: tuple[int | str | None, 
 
 def _shape_hints(found: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> list[str]:
     if len(found) == len(wanted) == 3:
-        if _matches((found[1], found[2], found[0]), wanted):
+        if takes(wanted, (found[1], found[2], found[0])):
             return ["the data has channels first: --layout nchw says so, or np.transpose(x, (0, 2, 3, 1))"]
-        if _matches((found[2], found[0], found[1]), wanted):
+        if takes(wanted, (found[2], found[0], found[1])):
             return ["the data has channels last: --layout nhwc says so, or np.transpose(x, (0, 3, 1, 2))"]
     if len(found) == len(wanted) - 1:
         return ["axis 0 of the data counts samples: add it with x[np.newaxis], or give a batch"]
     if len(found) == len(wanted) + 1:
         return ["the data has one axis too many; axis 0 alone counts samples"]
     return ["prepare the data as in training; for images set resize or crop in --preprocess"]
-
-
-def _matches(shape: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> bool:
-    return all(fixed(size) in (None, mine) for mine, size in zip(shape, wanted, strict=True))
 
 
 def _refuse_nonfinite(array: Array, samples: Samples, spec: TensorSpec) -> None:

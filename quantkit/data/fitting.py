@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quantkit.core.artifact import TensorSpec
+from quantkit.core.artifact import TensorSpec, shape_text
 from quantkit.core.errors import DataError
 from quantkit.core.text import printable
 from quantkit.data.inputs import fixed
@@ -46,8 +46,8 @@ def _agree(made: Dimensions, spec: TensorSpec) -> bool:
 def _misfit(preprocessing: Preprocessing, made: Dimensions, spec: TensorSpec) -> DataError:
     return DataError(
         "QK2113",
-        f"input {printable(str(spec))} takes {_text(tuple(map(fixed, spec.shape[1:])))}, "
-        f"the preprocessing gives {_text(made)} in layout {preprocessing.layout}",
+        f"input {printable(str(spec))} takes {shape_text(tuple(map(fixed, spec.shape[1:])))}, "
+        f"the preprocessing gives {shape_text(made)} in layout {preprocessing.layout}",
         hints=_remedies(preprocessing, spec),
     )
 
@@ -82,7 +82,3 @@ def _likely_layout(spec: TensorSpec) -> str | None:
 def _wanted(spec: TensorSpec, layout: str) -> Dimensions:
     first, second, third = map(fixed, spec.shape[1:])
     return (first, second, third) if layout == "nchw" else (third, first, second)
-
-
-def _text(dimensions: tuple[int | None, ...]) -> str:
-    return "x".join("?" if size is None else str(size) for size in dimensions)

@@ -13,18 +13,18 @@ import numpy as np
 from PIL.Image import Image as Pixels
 
 from quantkit.core.arrays import Array
+from quantkit.core.artifact import shape_text
 from quantkit.core.errors import DataError, QuantkitError, UsageError
 from quantkit.core.text import printable
 from quantkit.data import labels, pixels
 from quantkit.data.decoding import BYTES_PER_PIXEL, RULES, SUFFIXES, decoded
 from quantkit.data.file_part import FilePart
-from quantkit.data.inputs import shape_text
 from quantkit.data.listing import Found, subfolders, suffixes_text
 from quantkit.data.preprocessing import Preprocessing
 from quantkit.data.reading import Labelling, Reading
 from quantkit.data.records import BadSampleError, Filled, Slot
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # Suffixes of formats that people mean as images and that are not read.
 _REFUSED_SUFFIXES = {".gif", ".tif", ".tiff", ".psd", ".svg", ".heic", ".avif", ".jp2", ".eps", ".fits", ".pgm", ".ppm"}
@@ -147,7 +147,7 @@ def warn_of_refused(files: Sequence[Found]) -> None:
     """Logs how many of `files` are images in a format that is not read."""
     refused = [found for found in files if found.suffix in _REFUSED_SUFFIXES]
     if refused:
-        logger.warning(
+        _log.warning(
             "%d files are left out, only %s are read: %s", len(refused), ", ".join(SUFFIXES), suffixes_text(refused)
         )
 

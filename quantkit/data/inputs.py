@@ -21,6 +21,16 @@ def fixed(size: int | str | None) -> int | None:
     return size if isinstance(size, int) and size > 0 else None
 
 
+def takes(wanted: Sequence[int | str | None], shape: Sequence[int]) -> bool:
+    """Whether dimensions that the model states as `wanted` agree with those of an array.
+
+    >>> takes(("N", 3, 224), (8, 3, 224)), takes(("N", 3, 224), (8, 1, 224)), takes((3,), (8, 3))
+    (True, False, False)
+    """
+    sizes = map(fixed, wanted)
+    return len(wanted) == len(shape) and all(size in (None, mine) for size, mine in zip(sizes, shape, strict=True))
+
+
 def dtype_of(spec: TensorSpec) -> np.dtype[Any]:
     """An input's NumPy type.
 
@@ -68,12 +78,3 @@ def hold_batches(ranks: Mapping[str, int], specs: Sequence[TensorSpec]) -> bool 
         wanted = dict.fromkeys(ranks, next(iter(wanted.values())))
     extra = {rank - wanted[name] for name, rank in ranks.items() if name in wanted}
     return extra == {1} if extra in ({0}, {1}) else None
-
-
-def shape_text(shape: Sequence[int | str | None]) -> str:
-    """A shape in one word.
-
-    >>> shape_text(("N", 3, 224, 224))
-    'Nx3x224x224'
-    """
-    return "x".join("?" if size is None else str(size) for size in shape) or "scalar"

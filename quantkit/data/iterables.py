@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from quantkit.core.arrays import Array, Counts
-from quantkit.core.artifact import TensorSpec
+from quantkit.core.artifact import TensorSpec, shape_text
 from quantkit.core.errors import DataError, UsageError
 from quantkit.core.ports import BatchSource, Samples
 from quantkit.core.statistics import SampleId
 from quantkit.core.text import printable
 from quantkit.data.array_files import LABEL_MEMBERS
 from quantkit.data.arrays import class_numbers, fed, from_arrays
-from quantkit.data.inputs import hold_batches, shape_text
+from quantkit.data.inputs import hold_batches
 from quantkit.data.npz import refuse_type
 from quantkit.data.records import UNNAMED, content_digest
 

@@ -15,7 +15,7 @@ from quantkit.core.files import readable
 from quantkit.core.plugins import did_you_mean
 from quantkit.core.text import printable
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 FILE_COLUMNS = ("file", "filename", "path", "image", "name")
 LABEL_COLUMNS = ("label", "class", "target")
@@ -161,14 +161,14 @@ def from_folders(names: Sequence[str], folders: Sequence[str]) -> Mapping[str, i
     """
     outside = [name for name in names if "/" not in name]
     if outside and len(outside) < len(names):
-        logger.warning("no labels from folders: %s lies beside them", _quoted(outside[0]))
-    numbers = class_numbers(folders)
+        _log.warning("no labels from folders: %s lies beside them", _quoted(outside[0]))
+    numbers = _numbered(folders)
     if outside or not numbers:
         return {}
     return {name: numbers[name.partition("/")[0]] for name in names}
 
 
-def class_numbers(folders: Sequence[str]) -> Mapping[str, int]:
+def _numbered(folders: Sequence[str]) -> Mapping[str, int]:
     """Folder → class; empty where the folders cannot be classes."""
     own = {folder: class_number(folder) for folder in folders}
     numbered = {folder: number for folder, number in own.items() if number is not None}

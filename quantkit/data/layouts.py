@@ -12,7 +12,7 @@ from quantkit.core.arrays import Array
 from quantkit.core.artifact import TensorSpec
 from quantkit.core.ports import Samples
 from quantkit.data.derived import Derived
-from quantkit.data.inputs import fixed
+from quantkit.data.inputs import takes
 
 # Layout of the data → where each axis of a batch comes from in the other one.
 _MOVES = {"nhwc": (0, 3, 1, 2), "nchw": (0, 2, 3, 1)}
@@ -59,4 +59,4 @@ class Relaid(Derived):
 
 def _fits(shape: tuple[int, ...], spec: TensorSpec) -> bool:
     """Whether a batch of this shape is what the input takes, however many samples it holds."""
-    return all(fixed(size) in (None, mine) for mine, size in zip(shape[1:], spec.shape[1:], strict=True))
+    return takes(spec.shape[1:], shape[1:])

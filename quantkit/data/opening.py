@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from quantkit.core import arguments
 from quantkit.core.errors import DataError, UsageError
-from quantkit.core.files import readable
+from quantkit.core.files import neighbours, readable
 from quantkit.core.plugins import did_you_mean
 from quantkit.core.text import printable
 from quantkit.data import array_files, decoding, images, npz, tar
@@ -32,6 +33,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 ACCEPTED = (*decoding.SUFFIXES, *npz.SUFFIXES, ".tar")
 
 
+@arguments.checked
 def open_source(
     path: str | os.PathLike[str],
     *,
@@ -121,14 +123,10 @@ def _at(place: Path) -> list[Found]:
             "QK2231",
             f"there is no data at {printable(str(place))}",
             where=printable(str(place)),
-            hints=[*did_you_mean(place.name, _neighbours(place)), "check the path"],
+            hints=[*did_you_mean(place.name, neighbours(place)), "check the path"],
         )
     with readable(place):
         return [Found(place, place.as_posix(), Stamp.of(place.stat()))]
-
-
-def _neighbours(place: Path) -> list[str]:
-    return sorted(entry.name for entry in place.parent.iterdir()) if place.parent.is_dir() else []
 
 
 def _kind(files: Sequence[Found], where: str, selection: Selection) -> str:

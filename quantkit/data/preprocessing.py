@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from quantkit.core import toml
+from quantkit.core import arguments, toml
 from quantkit.core.errors import UsageError
 from quantkit.core.files import readable
 from quantkit.core.plugins import did_you_mean
@@ -60,6 +60,7 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         """Refuses values that contradict each other or that no image can be prepared with."""
+        arguments.hold_fields(self)
         _refuse_unknown_word("color", self.color, CHANNELS)
         _refuse_unknown_word("interpolation", self.interpolation, INTERPOLATIONS)
         _refuse_unknown_word("layout", self.layout, LAYOUTS)

@@ -11,7 +11,7 @@ from quantkit.core.arrays import Array
 from quantkit.core.ports import Samples
 from quantkit.core.text import printable
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # Pixels are 0 to 255; a resize filter may overshoot by a little, and a dark first batch may not reach the top.
 RAW_LOW, RAW_HIGH = 128.0, 256.0
@@ -60,7 +60,7 @@ class Suspicion:
             _warn_of_raw_pixels(fed)
         if not self._rounds and _types(given) - _types(fed) >= {np.dtype(np.float64)}:
             self._rounds = True
-            logger.warning("the data is float64; its values are rounded to the float32 that the model takes")
+            _log.warning("the data is float64; its values are rounded to the float32 that the model takes")
         self.samples += len(given)
         for name, digest in given.ids:
             first = self._names.setdefault(digest, name)
@@ -71,7 +71,7 @@ class Suspicion:
         """Logs what only a whole pass shows: equal samples, and fewer than `enough`."""
         if self._duplicates:
             name, first = map(printable, self._duplicates[0])
-            logger.warning(
+            _log.warning(
                 "%d of %d samples are equal to an earlier one, such as %s to %s",
                 len(self._duplicates),
                 self.samples,
@@ -79,7 +79,7 @@ class Suspicion:
                 first,
             )
         if self.samples < enough:
-            logger.warning("only %d samples: ranges may be too narrow; give %d or more", self.samples, enough)
+            _log.warning("only %d samples: ranges may be too narrow; give %d or more", self.samples, enough)
 
 
 def _types(samples: Samples) -> set[np.dtype[np.generic]]:
@@ -90,7 +90,7 @@ def _warn_of_raw_pixels(samples: Samples) -> None:
     for name, array in samples.inputs.items():
         seen = looks_raw(array)
         if seen is not None:
-            logger.warning(
+            _log.warning(
                 "input %s looks like raw pixels: %.4g to %.4g, mean %.4g, std %.4g; "
                 "right only if the model was trained on them, otherwise choose a --preprocess",
                 printable(name),

@@ -9,7 +9,6 @@ from pathlib import Path
 from quantkit.core import trt_cache_file
 from quantkit.core.artifact import Artifact
 from quantkit.core.calibration import Calibration
-from quantkit.core.errors import ArtifactError
 from quantkit.core.ports import Exporter
 from quantkit.core.trt_cache import ENTROPY_2, Header, TensorrtCache, constants
 from quantkit.core.trt_cache_file import Origin
@@ -42,13 +41,7 @@ class TrtCacheExporter:
             ArtifactError: the calibration belongs to another model, or a range that no scale holds.
             SetupError: a file cannot be written.
         """
-        if calibration.provenance.model != model.digest:
-            raise ArtifactError(
-                "QK3222",
-                "the calibration belongs to another model",
-                cause=f"it was made for {calibration.provenance.model}, this model is {model.digest}",
-                hints=["calibrate this model, or export for the one that was calibrated"],
-            )
+        calibration.refuse_other_model(model.digest)
         own = TensorrtCache.of(calibration, Header.of(self.tensorrt, self.algorithm))
         cache = replace(own, scales=completed(model, own.scales))
         always_zero = constants(calibration)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from quantkit.core import arguments
 from quantkit.core.errors import UsageError
 from quantkit.core.plugins import did_you_mean
 from quantkit.graph.editing.wiring import Wiring
@@ -24,6 +25,10 @@ class Exclusion:
     nodes: tuple[str, ...] = ()
     ops: tuple[str, ...] = ()
     tensors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses a text where several are wanted: its letters would be taken for names."""
+        arguments.hold_fields(self)
 
     def excluded(self, wiring: Wiring) -> dict[int, str]:
         """Position of each excluded node → the reason.

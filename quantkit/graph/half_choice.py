@@ -26,7 +26,7 @@ from quantkit.graph.editing.attributes import number
 from quantkit.graph.editing.scopes import reads, subgraphs
 from quantkit.graph.editing.wiring import Wiring
 
-QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+_QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 
 _SUMS = "it adds up many values"
 _GROWS = "it leaves the range of float16, or loses small differences"
@@ -116,7 +116,7 @@ class _Choosing:
         for at in range(len(self._wiring.nodes)):
             self._choose(at)
         for at in reversed(range(len(self._wiring.nodes))):
-            if at in self._half and self._wiring.nodes[at].op_type == DEQUANTIZE and not self._is_read_as_half(at):
+            if at in self._half and self._wiring.nodes[at].op_type == _DEQUANTIZE and not self._is_read_as_half(at):
                 self._keep(at, "only what stays in float32 reads it")
         return HalfChoice(self._half, self._kept)
 
@@ -140,7 +140,7 @@ class _Choosing:
         self._kept[at] = reason
 
     def _hands_on_data(self, node: NodeProto) -> bool:
-        if node.op_type == DEQUANTIZE or self._data.intersection(reads(node)):
+        if node.op_type == _DEQUANTIZE or self._data.intersection(reads(node)):
             return True
         fixed = node.op_type in _PICKING and node.input[0] in self._wiring.initializers
         return fixed and self._is_float(node.input[0]) and fits(self._wiring.values(node.input[0]))
@@ -171,7 +171,7 @@ class _Choosing:
         reasons = {
             _DELICATE.get(node.op_type, ""): node.op_type in _DELICATE,
             "it says itself which type it makes": node.op_type in _TYPED,
-            "it quantizes float32": node.op_type == QUANTIZE and not self._halves.issuperset(computed),
+            "it quantizes float32": node.op_type == _QUANTIZE and not self._halves.issuperset(computed),
             "the floats that it computes with are no data": not self._hands_on_data(node),
             "it reads floats that are no data": arithmetic and not self._data.issuperset(computed),
             "all that it reads is float32": arithmetic and not self._halves.intersection(computed),
@@ -185,7 +185,7 @@ class _Choosing:
             return ""
         for slot in sorted(slots.inputs):
             name = node.input[slot]
-            divides = node.op_type in (QUANTIZE, DEQUANTIZE) or (node.op_type == "Div" and slot == _DIVISOR)
+            divides = node.op_type in (_QUANTIZE, _DEQUANTIZE) or (node.op_type == "Div" and slot == _DIVISOR)
             if name in self._wiring.initializers and not fits(self._wiring.values(name), each=divides):
                 return f"float16 cannot hold its constant {name}"
         return ""
@@ -198,7 +198,7 @@ class _Choosing:
 
 def constant_codes(wiring: Wiring, node: NodeProto) -> QuantizedConstant | None:
     """The constant that a DQ restores, if nothing else reads its codes."""
-    if node.op_type != DEQUANTIZE or any(name not in wiring.initializers for name in node.input):
+    if node.op_type != _DEQUANTIZE or any(name not in wiring.initializers for name in node.input):
         return None
     alone = len(wiring.readers[node.input[0]]) == 1 and not wiring.leaves(node.input[0])
     if not alone or wiring.element_type(node.input[0]) not in _CODES or number(node, "block_size", 0):

@@ -11,6 +11,7 @@ from quantkit.core.qparams import QParams
 from quantkit.core.scheme import UINT8, Scheme
 from quantkit.graph.editing.scopes import made
 from quantkit.graph.editing.tensors import array
+from quantkit.graph.editing.wiring import title
 from quantkit.graph.model import Model
 
 # Every code that QuantizeLinear writes; our own models leave −128 out by their scales.
@@ -54,7 +55,7 @@ def quantized_activations(reference: Model, candidate: Model) -> list[QuantizedA
 
 def _maker(node: NodeProto | None) -> tuple[str, str]:
     """Its operator and its name; nothing makes an input."""
-    return ("", "") if node is None else (node.op_type, node.name or node.output[0])
+    return ("", "") if node is None else (node.op_type, title(node))
 
 
 def _pairs(proto: ModelProto) -> Iterator[tuple[NodeProto, NodeProto | None]]:

@@ -8,6 +8,7 @@ from quantkit.graph.editing.attributes import number
 from quantkit.graph.editing.wiring import Wiring
 
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+PRODUCTS_WITH_BIAS = PRODUCTS - {"MatMul"}
 DATA, WEIGHT, BIAS = 0, 1, 2
 
 
@@ -28,7 +29,7 @@ def refusal(wiring: Wiring, at: int) -> str | None:
 
 def has_bias(node: NodeProto) -> bool:
     """Whether a Conv, ConvTranspose or Gemm adds a bias."""
-    return node.op_type != "MatMul" and len(node.input) > BIAS and bool(node.input[BIAS])
+    return node.op_type in PRODUCTS_WITH_BIAS and len(node.input) > BIAS and bool(node.input[BIAS])
 
 
 def channel_axis(wiring: Wiring, at: int) -> int | None:

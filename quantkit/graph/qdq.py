@@ -11,7 +11,6 @@ from onnx import NodeProto, TensorProto, numpy_helper
 
 from quantkit.core.arrays import Array
 from quantkit.core.calibration import Calibration
-from quantkit.core.errors import ArtifactError
 from quantkit.core.qparams import QParams
 from quantkit.core.scheme import INT8
 from quantkit.graph.codes.parameters import (
@@ -51,13 +50,7 @@ def with_qdq(
     Raises:
         ArtifactError: the calibration belongs to another model, or lacks a tensor.
     """
-    if calibration.provenance.model != model.digest:
-        raise ArtifactError(
-            "QK3222",
-            "the calibration belongs to another model",
-            cause=f"it was made for {calibration.provenance.model}, this model is {model.digest}",
-            hints=["calibrate this model, or quantize the one that was calibrated"],
-        )
+    calibration.refuse_other_model(model.digest)
     weights = _Weights(model)
     ranges = activation_ranges(placement, calibration)
     parameters = activation_parameters(placement, ranges)

@@ -48,7 +48,9 @@ class QuantizedLayer:
     """A node that computes on codes, with the clamp that vanishes into it.
 
     Args:
-        node: its name. operator: its type. position: in the graph.
+        node: its name.
+        operator: its type.
+        position: its place in the graph.
         brings: the readings of codes that it alone is for: those of its own inputs, and of what it makes as codes.
         takes: those that are gone when it is left in FP32; what its neighbours want stays.
     """

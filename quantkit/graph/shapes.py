@@ -1,4 +1,4 @@
-"""Sizes for free dimensions: written in trtexec's way, put into a model, and asked for where they are missing."""
+"""Sizes for free dimensions: put into a model, and asked for where they are missing."""
 
 from __future__ import annotations
 
@@ -15,34 +15,6 @@ from quantkit.graph.editing.draft import Draft
 from quantkit.graph.model import Model
 
 _LARGEST = 2**31 - 1
-_EXAMPLE = "--shapes input:1x3x224x224,mask:1x10"
-
-
-def parse_shapes(text: str) -> dict[str, tuple[int, ...]]:
-    """Input name → shape.
-
-    A name may hold colons; the last one counts.
-
-    >>> parse_shapes("x:1x3x224x224,serving:0:1x10")
-    {'x': (1, 3, 224, 224), 'serving:0': (1, 10)}
-
-    Raises:
-        UsageError: not ``name:1x2x3`` with commas between, a size below 1, or a name twice.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for entry in text.split(","):
-        name, colon, sizes = entry.strip().rpartition(":")
-        numbers = sizes.split("x")
-        if not colon or not name or not all(_is_size(number) for number in numbers):
-            raise UsageError(
-                "QK1041",
-                f"--shapes: {entry.strip()!r} is not a name, a colon and sizes",
-                hints=[f"like this: {_EXAMPLE}"],
-            )
-        if name in shapes:
-            raise UsageError("QK1041", f"--shapes: input {name!r} is named twice", hints=[f"like this: {_EXAMPLE}"])
-        shapes[name] = tuple(int(number) for number in numbers)
-    return shapes
 
 
 def with_shapes(model: Model, shapes: Mapping[str, Iterable[int]]) -> Model:
@@ -104,10 +76,6 @@ def _guesses(shape: tuple[int | str | None, ...]) -> list[str]:
 
 def _without(shape: tuple[int | str | None, ...], axis: int | None) -> list[int | str | None]:
     return [size for place, size in enumerate(shape) if place != axis]
-
-
-def _is_size(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= _LARGEST
 
 
 def _fitting(specs: Mapping[str, TensorSpec], name: str, shape: tuple[int, ...]) -> tuple[int | str | None, ...]:

@@ -135,12 +135,12 @@ def test_what_needs_options_is_computed_only_when_it_is_named() -> None:
     assert list(every_metric()) == PLAIN
 
 
-def test_the_summary_carries_the_plug_ins_name_and_the_number_of_samples(
+def test_the_summary_carries_the_plug_ins_name_and_the_number_of_what_it_counted(
     case: Case, request: pytest.FixtureRequest
 ) -> None:
     assert case.metric.obstacle(case.answers()) is None
     summary = case.summary(0.3)
-    assert summary.samples == COUNT
+    assert summary.samples == summary.facts.get("pairs", COUNT)
     assert summary.unit in {"share", "dB", ""}
     name = request.node.callspec.params["case"]
     assert summary.metric == ("tests.conformance.test_metrics:correct" if name == "python" else name)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 import quantkit
-from quantkit.cli.main import main
+from tests.command_line import ran
 
 ROOT = Path(quantkit.__file__).parents[1]
 
@@ -63,11 +61,8 @@ def ended(words: Sequence[str], cwd: Path, *, prelude: str = "", **variables: st
 
 def done(*words: str) -> subprocess.CompletedProcess[str]:
     """The command line in this process, ended."""
-    output, notes = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(notes):
-        exit_code = main(words)
-    assert "Traceback" not in notes.getvalue(), notes.getvalue()
-    return subprocess.CompletedProcess(words, exit_code, output.getvalue(), notes.getvalue())
+    result = ran(*words)
+    return subprocess.CompletedProcess(words, result.exit_code, result.output, result.notes)
 
 
 def deaf(words: Sequence[str], cwd: Path, stream: str) -> tuple[int, str]:

@@ -21,9 +21,9 @@ from types import FrameType
 from typing import Any
 
 from quantkit.backends.tensorrt import plan
-from quantkit.cli.job.journal import Journal
-from quantkit.cli.job.journal import read as read_journal
 from quantkit.cli.main import main
+from quantkit.cli.work.job.journal import Journal
+from quantkit.cli.work.job.journal import read as read_journal
 from quantkit.core import layer_errors, run, statistics_file, trt_cache_file
 from quantkit.core.calibration import Calibration
 from quantkit.core.files import digest_of, sweep, write_whole

@@ -25,8 +25,9 @@ ELSEWHERE = {
     61: "tests/unit/backends/test_ort_session.py"
     "::test_a_batch_that_does_not_fit_is_told_apart_from_a_model_that_never_would",
     64: "tests/gpu/test_trt_whole_job.py::test_every_engine_is_kept_with_its_record",
-    67: "tests/unit/cli/test_contest.py::test_a_plan_of_another_machine_is_refused_with_both",
-    68: "tests/unit/cli/test_contest.py::test_a_plan_that_is_not_the_recorded_one_is_refused_before_anything_else",
+    67: "tests/unit/cli/work/comparing/test_contest.py::test_a_plan_of_another_machine_is_refused_with_both",
+    68: "tests/unit/cli/work/comparing/test_contest.py"
+    "::test_a_plan_that_is_not_the_recorded_one_is_refused_before_anything_else",
     69: "tests/unit/backends/tensorrt/test_engines.py::test_a_build_that_fails_says_what_tensorrt_said",
 }
 """Case → the test that shows it, or shows more of it: a GPU's memory in the whole job, a stand-in for TensorRT."""

@@ -26,12 +26,9 @@ from tests.faults.command_line import done, results
 from tests.onnx_models import random, saved, written
 from tests.pictures import flat_folder
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 X = test_data.X
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def everything(folder: Path) -> set[Path]:

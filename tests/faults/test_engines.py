@@ -19,6 +19,8 @@ from quantkit.core.ports import Parts
 from tests.faults.command_line import done, ended, leftovers, results
 from tests.onnx_models import random, saved, written
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 BOMB = "g (float[N, 4] x) => (float[?, ?] y) {{ i = Shape(x) {} t = ReduceSum(c) p = MatMul(x, w) y = Add(t, p) }}"
 BOMBS = {
     "ConstantOfShape": "c = ConstantOfShape(fixed)",
@@ -38,17 +40,10 @@ SIZES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture(scope="module")
-def job(digits: Path) -> list[str]:
+def job(job: list[str]) -> list[str]:
     """Collecting from the digits, batch by batch."""
-    data, recipe = str(digits / "calib"), str(digits / "preprocess.toml")
-    words = ["calibrate", str(digits / "model.onnx"), "--data", data, "--preprocess", recipe, "--max-samples", "64"]
-    return [*words, "--threads", "1", "--until", "thresholds", "--output", "out"]
+    return [*job, "--threads", "1", "--until", "thresholds", "--output", "out"]
 
 
 class Test13AllocationBombs:

@@ -24,6 +24,8 @@ import pytest
 
 from tests.faults.command_line import ROOT, RUN, SLOW, deaf, done, ended, leftovers, results, started, wait_for
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 """A process that may mount what it likes, seen by nobody else; with ``--net`` also without any network."""
 
@@ -33,18 +35,6 @@ def _may(*command: str) -> bool:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def job(digits: Path) -> list[str]:
-    """The digits, with few samples."""
-    data, recipe = str(digits / "calib"), str(digits / "preprocess.toml")
-    return ["calibrate", str(digits / "model.onnx"), "--data", data, "--preprocess", recipe, "--max-samples", "64"]
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +333,7 @@ class Test60FullAndForbiddenPlaces:
     def test_a_small_disk_is_filled_and_nothing_is_lost(self, tmp_path: Path, job: list[str]) -> None:
         # Room for what is looked at beforehand, and not for the results of a job that fills it meanwhile.
         Path("mine.py").write_text(
-            f"import sys; from quantkit.cli import outputs; outputs._require_space = lambda *a: None\n{RUN}"
+            f"import sys; from quantkit.cli.process import outputs; outputs._require_space = lambda *a: None\n{RUN}"
         )
         script = f"""
             mount -t tmpfs -o size=300k none /mnt && mkdir /mnt/out && echo old > /mnt/out/max.qcal.json

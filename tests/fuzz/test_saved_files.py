@@ -9,24 +9,29 @@ import re
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from onnx import ModelProto
 
 from quantkit.backends.tensorrt import plan
-from quantkit.cli.job import journal
+from quantkit.cli.work.job import journal
 from quantkit.core import layer_errors, plugins, run, sensitivity_file, statistics_file, trt_cache_file, trt_cache_text
 from quantkit.core.calibration import Calibration, Provenance
 from quantkit.core.comparison import Comparison
+from quantkit.core.json_values import encoded
 from quantkit.core.layer_errors import LayerError, LayerErrors
 from quantkit.core.qparams import QParams
+from quantkit.core.sample_hashes import MOST, SampleHashes
 from quantkit.core.scheme import INT8, UINT8
 from quantkit.core.sensitivity import Effect, Effects, Layer, Measure, Sensitivity
 from quantkit.core.statistics import ChannelExtrema, Fingerprint, SampleId, Statistics
 from quantkit.core.trt_cache import Header, TensorrtCache
 from quantkit.core.trt_cache_file import Origin
+from quantkit.data.overlap import recognized
 from quantkit.export import _stored_ranges
 from quantkit.export.ranges_json import RangesJsonExporter
 from quantkit.gate import baseline_file
@@ -34,6 +39,7 @@ from quantkit.gate.baseline import Baseline
 from quantkit.gate.judging import judge
 from quantkit.gate.rules import Rules
 from quantkit.gate.updating import Change, updated
+from quantkit.graph import provenance
 from quantkit.pipeline.ranges import calibrate_ranges
 from tests.fuzz.damage import damaged
 from tests.fuzz.feeding import survives
@@ -49,7 +55,8 @@ STATISTICS = Statistics(
     {"threads": "2"},
 )
 CALIBRATION = calibrate_ranges(STATISTICS, "max")
-PROVENANCE = Provenance("a" * 64, 2, "b" * 64)
+HASHES = SampleHashes.of(["11", "22"])
+PROVENANCE = Provenance("a" * 64, 2, "b" * 64, sample_hashes=HASHES)
 
 
 @pytest.fixture
@@ -82,6 +89,20 @@ def test_calibrations(path: Path) -> None:
         assert Calibration.from_json(found.to_json()) == found
 
     survives(".qcal.json", damaged([CALIBRATION.to_json().encode()]), reading(path, used))
+
+
+def test_hashes_of_samples_in_models() -> None:
+    evaluated = [SampleId("1.png", "11"), SampleId("2.png", "33")]
+
+    def used(content: bytes) -> None:
+        proto = ModelProto()
+        proto.metadata_props.add(key="quantkit.sample_hashes", value=content.decode("utf-8", "replace"))
+        hashes = provenance.sample_hashes(proto)
+        assert hashes is not None
+        recognized(hashes, evaluated)
+
+    large = SampleHashes.of(map(str, range(MOST + 1)))
+    survives("sample hashes", damaged([encoded(asdict(hashes)).encode() for hashes in (HASHES, large)]), used)
 
 
 def test_runs(tmp_path: Path) -> None:
@@ -202,6 +223,7 @@ def test_sidecars_of_caches(tmp_path: Path) -> None:
 def test_sidecars_of_plans(tmp_path: Path) -> None:
     path, here = tmp_path / "net.plan", plan.Machine("8.5.3.1", "9.0", "H200")
     record = plan.PlanRecord(hashlib.sha256(b"ptrt").hexdigest(), here, "a" * 64, {"precision": "int8"})
+    record = replace(record, sample_hashes=HASHES)
     plan.save(b"ptrt", path, record)
     sidecar = plan.sidecar(path)
 

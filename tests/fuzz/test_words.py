@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 
-from quantkit.cli.main import main
 from quantkit.cli.options import gate, metric, values
 from quantkit.cli.options.values import BadValueError
 from quantkit.core.errors import ExitCode
 from quantkit.data.wildcards import expanded
+from tests.command_line import ran
 from tests.fuzz.damage import EXTREMES, damaged, misspelt
 from tests.fuzz.feeding import survives
 
@@ -114,7 +113,5 @@ def refused_or_shown(*words: str) -> None:
 
 def ended(*words: str) -> None:
     """The command line in this process; it ends in any way but by a defect."""
-    output, notes = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(notes):
-        exit_code = main(words)
-    assert exit_code in (ExitCode.OK, ExitCode.USAGE, ExitCode.INPUT, ExitCode.ENVIRONMENT), notes.getvalue()[-2000:]
+    result = ran(*words)
+    assert result.exit_code in (ExitCode.OK, ExitCode.USAGE, ExitCode.INPUT, ExitCode.ENVIRONMENT), result.notes[-2000:]

@@ -33,3 +33,9 @@ def test_a_cache_has_these_bytes(
 ) -> None:
     cache = TensorrtCache(header, {tensor: np.float32(scale) for tensor, scale in scales.items()})
     golden(f"trt_cache/{name}.cache", cache.to_bytes())
+
+
+def test_merged_caches_have_these_bytes(golden: Callable[[str, bytes], None]) -> None:
+    backbone = TensorrtCache(Header.of("9.2"), {"images": np.float32(1 / 127), "a: b": np.float32(0.5)})
+    head = TensorrtCache(Header(), {"logits": np.float32(np.pi), "a: b": np.float32(0.5)})
+    golden("trt_cache/merged.cache", backbone.merged(head).to_bytes())

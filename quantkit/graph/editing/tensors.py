@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
 from quantkit.core.arrays import Array
+from quantkit.core.artifact import shape_text
 from quantkit.core.errors import ModelError
+from quantkit.graph.editing import external
 from quantkit.graph.editing.scopes import nested
-from quantkit.graph.loading import external
 
 BLOCK = 1 << 24
 """Bytes that are looked at together: large enough to be fast, small beside any model."""
@@ -118,7 +119,7 @@ def size_bytes(tensor: TensorProto) -> int:
 def count(tensor: TensorProto) -> int:
     """Number of values, from the dimensions; exact, so that no product overflows."""
     if any(size < 0 for size in tensor.dims):
-        raise _contradiction(tensor, f"its dimensions are {_shape(tensor)}")
+        raise _contradiction(tensor, f"its dimensions are {shape_text(tensor.dims)}")
     return math.prod(tensor.dims)
 
 
@@ -207,11 +208,7 @@ def _parts(sparse: SparseTensorProto) -> Iterator[TensorProto]:
 
 def _expect(tensor: TensorProto, found: int, wanted: int, unit: str) -> None:
     if found != wanted:
-        raise _contradiction(tensor, f"shape {_shape(tensor)} takes {wanted} {unit}, {found} are stored")
-
-
-def _shape(tensor: TensorProto) -> str:
-    return "x".join(str(size) for size in tensor.dims) or "scalar"
+        raise _contradiction(tensor, f"shape {shape_text(tensor.dims)} takes {wanted} {unit}, {found} are stored")
 
 
 def _type_name(data_type: int) -> str:

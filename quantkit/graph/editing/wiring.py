@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import onnx
-from onnx import TensorProto
+from onnx import NodeProto, TensorProto
 
 from quantkit.core.arrays import Array
 from quantkit.graph.editing import scopes
@@ -64,9 +64,8 @@ class Wiring:
         return frozenset(name for node in self.nodes for name in scopes.captured(node))
 
     def title(self, node: int) -> str:
-        """The node's name, or that of its first output where it has none."""
-        proto = self.nodes[node]
-        return proto.name or next((name for name in proto.output if name), "")
+        """What the node at that position is called."""
+        return title(self.nodes[node])
 
     def leaves(self, tensor: str) -> bool:
         """Whether something besides the nodes of this graph reads `tensor`: an output, or a subgraph."""
@@ -104,3 +103,8 @@ class Wiring:
             return TYPICAL_ELEMENTS
         guesses = (BATCH, *(TYPICAL_SIZE for _ in shape[1:]))
         return prod(guess if size is None else size for size, guess in zip(shape, guesses, strict=False))
+
+
+def title(node: NodeProto) -> str:
+    """A node's name, or that of its first output where it has none."""
+    return node.name or next((name for name in node.output if name), "")

@@ -9,8 +9,8 @@ from pathlib import Path
 from onnx import ModelProto
 
 from quantkit.core.errors import ModelError
+from quantkit.graph.editing.external import refuse_overlap
 from quantkit.graph.editing.tensors import Survey, count, refuse_contradiction, survey, tensors
-from quantkit.graph.loading.external import refuse_overlap
 from quantkit.graph.loading.operators import all_nodes
 
 # An infinity in these is damage. Elsewhere it may be meant: attention masks add −∞, open-ended Clips end there.

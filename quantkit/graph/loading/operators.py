@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from onnx import GraphProto, ModelProto, NodeProto
 
 from quantkit.core.errors import ModelError
+from quantkit.core.text import enumerated
 from quantkit.graph.editing.scopes import nested
 
 STANDARD_DOMAINS = frozenset({"", "ai.onnx.ml"})
@@ -162,6 +163,4 @@ def _is_quantized(op_type: str) -> bool:
 
 
 def _listed(used: dict[tuple[str, str], int]) -> str:
-    names = sorted(f"{domain}::{op_type} ({number})" for (domain, op_type), number in used.items())
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return enumerated(sorted(f"{domain}::{op_type} ({number})" for (domain, op_type), number in used.items()), _SHOWN)

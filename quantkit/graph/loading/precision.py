@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from quantkit.core.errors import ModelError
 from quantkit.graph.editing.draft import Draft
+from quantkit.graph.products import PRODUCTS
 
 _OTHER_FLOATS: dict[int, str] = {
     TensorProto.FLOAT16: "float16",
@@ -18,7 +19,6 @@ _OTHER_FLOATS: dict[int, str] = {
     TensorProto.FLOAT8E5M2: "float8",
     TensorProto.FLOAT8E5M2FNUZ: "float8",
 }
-_MULTIPLYING = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
 def refuse_other_precisions(draft: Draft) -> None:
@@ -43,5 +43,5 @@ def _deciding(draft: Draft) -> Iterator[tuple[str, int]]:
     for value in draft.graph.input:
         yield value.name, value.type.tensor_type.elem_type
     for node in draft.graph.node:
-        if node.op_type in _MULTIPLYING:
+        if node.op_type in PRODUCTS:
             yield from ((name, draft.weights[name].data_type) for name in node.input if name in draft.weights)

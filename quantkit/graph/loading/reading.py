@@ -9,7 +9,9 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
-from quantkit.core.errors import ModelError, SetupError
+from quantkit.core import file_kinds
+from quantkit.core.errors import ModelError
+from quantkit.core.files import neighbours, no_permission
 from quantkit.graph.editing.draft import refuse_too_large
 
 _EXPORT = "export the network to ONNX first: torch.onnx.export(module, example_inputs, 'model.onnx')"
@@ -17,27 +19,10 @@ _WITHOUT_ENGINE = "quantkit starts from the ONNX model that the engine was built
 
 _PLAN_SUFFIXES = {".plan", ".engine", ".trt"}
 _TORCH_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
-_HEAD = 64
 
 # First bytes → what such a file is; at offset 0 unless the entry says otherwise.
 _TORCH_SIGNS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _PLAN_SIGNS = (b"ptrt", b"ftrt")
-_OTHER_SIGNS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x89HDF", "an HDF5 file, as Keras writes it"),
-    (4, b"TFL3", "a TensorFlow Lite model"),
-    (4, b"ORTM", "a model in ONNX Runtime's own format"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"\xfd7zXZ", "an xz archive"),
-    (0, b"7z\xbc\xaf", "a 7-zip archive"),
-    (0, b"\x93NUMPY", "a NumPy array"),
-    (0, b"\x7fELF", "a program or shared library"),
-    (0, b"%PDF", "a PDF document"),
-    (5, b'\0\0\0{"', "a safetensors file"),
-)
-_TEXTS = ((b"<!doctype", "an HTML page"), (b"<html", "an HTML page"), (b"<?xml", "an XML document"))
-_JSON = "a JSON document"
-# What a server sends in place of a file.
-_ANSWERS = (*{name for _, name in _TEXTS}, _JSON)
 
 
 def read_proto(path: Path) -> ModelProto:
@@ -52,12 +37,7 @@ def read_proto(path: Path) -> ModelProto:
         _refuse_other_files(path)
         content = path.read_bytes()
     except PermissionError as refusal:
-        raise SetupError(
-            "QK4101",
-            f"no permission to read {path}",
-            where=str(path),
-            hints=["ask its owner for permission, or copy it to where you may read"],
-        ) from refusal
+        raise no_permission(path) from refusal
     except FileNotFoundError as refusal:
         raise ModelError("QK3001", f"there is no file {path}", where=str(path), hints=_nearby(path)) from refusal
     except (OSError, ValueError) as refusal:
@@ -65,7 +45,7 @@ def read_proto(path: Path) -> ModelProto:
         raise ModelError(
             "QK3002", f"cannot read {str(path)!r}: {refusal}", where=str(path), hints=["check the path and the disk"]
         ) from refusal
-    refuse_other_formats(content[:_HEAD], path)
+    refuse_other_formats(content[: file_kinds.HEAD], path)
     return parsed(content, where=str(path))
 
 
@@ -75,7 +55,7 @@ def is_plan(path: Path) -> bool:
         return True
     try:
         with path.open("rb") as stream:
-            return stream.read(_HEAD).startswith(_PLAN_SIGNS)
+            return stream.read(file_kinds.HEAD).startswith(_PLAN_SIGNS)
     except (OSError, ValueError):
         # Whoever reads it as a model says what is wrong with it.
         return False
@@ -128,22 +108,10 @@ def refuse_other_formats(head: bytes, path: Path) -> None:
             cause="such a file can run code when it is opened; quantkit never opens one",
             hints=[_EXPORT],
         )
-    if (looks := _looks_like(head)) is not None:
+    if (looks := file_kinds.of_head(head)) is not None:
         # A page or a message came instead of the file; another framework's model has to be exported.
-        hints = ["download it again: this is what the server said instead"] if looks in _ANSWERS else [_EXPORT]
+        hints = ["download it again: this is what the server said instead"] if looks in file_kinds.SERVED else [_EXPORT]
         raise ModelError("QK3005", f"{path.name} looks like {looks}, not an ONNX model", where=where, hints=hints)
-
-
-def _looks_like(head: bytes) -> str | None:
-    for offset, sign, name in _OTHER_SIGNS:
-        if head[offset:].startswith(sign):
-            return name
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for sign, name in _TEXTS:
-        if text.startswith(sign):
-            return name
-    # A model's first byte is a field's tag, mostly 0x08 (the IR version); never one of these two.
-    return _JSON if text.startswith((b"{", b"[")) else None
 
 
 def _refuse_other_files(path: Path) -> None:
@@ -158,8 +126,7 @@ def _refuse_other_files(path: Path) -> None:
 
 def _nearby(path: Path) -> list[str]:
     """The file in the same folder that was probably meant."""
-    present = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, present, n=1)
+    near = difflib.get_close_matches(path.name, neighbours(path), n=1)
     return [f"did you mean {path.with_name(name)}?" for name in near] or ["check the path; MODEL is an ONNX file"]
 
 

@@ -105,11 +105,6 @@ def refuse_unchecked(light: ModelProto) -> None:
         onnx.checker.check_model(light)
 
 
-def label(node: NodeProto, position: int) -> str:
-    """What an error calls a node: its name, or its place among the nodes where it has none."""
-    return f"node {node.name!r} ({node.op_type})" if node.name else f"node number {position} ({node.op_type})"
-
-
 def _words(proto: ModelProto) -> Iterator[object]:
     yield from (proto.producer_name, proto.producer_version, proto.domain, proto.doc_string, proto.graph.doc_string)
     yield from (entry.domain for entry in proto.opset_import)
@@ -147,7 +142,7 @@ def _refuse_made_twice(node: NodeProto, position: int, own: set[str]) -> None:
         if name in own:
             raise ModelError(
                 "QK3014",
-                f"{label(node, position)} makes tensor {name!r}, which exists already",
+                f"{_label(node, position)} makes tensor {name!r}, which exists already",
                 where=node.name or name,
                 hints=_EXPORT_AGAIN,
             )
@@ -171,8 +166,13 @@ def _out_of_order(node: NodeProto, position: int, name: str, *, coming: bool) ->
     )
     return ModelError(
         "QK3014",
-        f"{label(node, position)} reads tensor {name!r}, which does not exist there",
+        f"{_label(node, position)} reads tensor {name!r}, which does not exist there",
         where=node.name or name,
         cause=cause,
         hints=_EXPORT_AGAIN,
     )
+
+
+def _label(node: NodeProto, position: int) -> str:
+    """What an error calls a node: its name, or its place among the nodes where it has none."""
+    return f"node {node.name!r} ({node.op_type})" if node.name else f"node number {position} ({node.op_type})"

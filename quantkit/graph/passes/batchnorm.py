@@ -7,7 +7,6 @@ Quantizing W before multiplying would waste codes on channels that the factor ma
 
 from __future__ import annotations
 
-import numpy as np
 from onnx import NodeProto, TensorProto, numpy_helper
 
 from quantkit.core.arrays import Array
@@ -15,10 +14,8 @@ from quantkit.graph.editing.attributes import number, replace
 from quantkit.graph.editing.draft import Draft
 from quantkit.graph.editing.scopes import consumers, producers, tensor_names, unused_name
 from quantkit.graph.editing.tensors import array
-from quantkit.graph.passes.channels import PRODUCTS, Affine, scaled_bias, scaled_weight
-
-_EPSILON = 1e-5
-"""The operator's default."""
+from quantkit.graph.passes.channels import Affine, normalization, scaled_bias, scaled_weight
+from quantkit.graph.products import PRODUCTS_WITH_BIAS
 
 
 def batchnorm_folded(draft: Draft) -> None:
@@ -61,18 +58,14 @@ class _Folding:
         ):
             return None
         parameters = [self._fixed(name) for name in node.input[1:5]]
-        vectors = [values.astype(np.float64) for values in parameters if values is not None and values.ndim == 1]
+        vectors = [values for values in parameters if values is not None and values.ndim == 1]
         if len(vectors) != 4 or len({values.size for values in vectors}) != 1:
             return None
-        scale, offset, mean, variance = vectors
-        with np.errstate(all="ignore"):
-            factor = scale / np.sqrt(variance + number(node, "epsilon", _EPSILON))
-            shift = offset - factor * mean
-        return Affine(factor, shift) if np.isfinite([factor, shift]).all() else None
+        return normalization(node, *vectors)
 
     def _folded(self, product: NodeProto, affine: Affine) -> bool:
         """Gives `product` new weights, unless it is none, has other readers, or its weights are not fixed."""
-        if product.op_type not in PRODUCTS or product.domain or self.readers[product.output[0]] != 1:
+        if product.op_type not in PRODUCTS_WITH_BIAS or product.domain or self.readers[product.output[0]] != 1:
             return False
         bias_name = product.input[2] if len(product.input) > 2 else ""
         weight, bias = self._fixed(product.input[1]), self._fixed(bias_name)

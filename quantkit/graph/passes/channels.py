@@ -1,4 +1,4 @@
-"""Weights and biases whose product comes out scaled and shifted, channel by channel."""
+"""Scaling and shifting channel by channel: what a BatchNormalization does, and a product's weights that do it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from onnx import NodeProto
 from quantkit.core.arrays import Array, Doubles, Floats
 from quantkit.graph.editing.attributes import number
 
-PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm"})
+_EPSILON = 1e-5
+"""The default of BatchNormalization."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,18 @@ class Affine:
 
     factor: Doubles
     shift: Doubles
+
+
+def normalization(node: NodeProto, scale: Array, offset: Array, mean: Array, variance: Array) -> Affine | None:
+    """What the BatchNormalization `node` does in inference; None where its parameters, one a channel, leave no number.
+
+    ``factor = scale / sqrt(variance + epsilon)``, ``shift = offset − factor · mean``.
+    """
+    scale, offset, mean, variance = (values.astype(np.float64) for values in (scale, offset, mean, variance))
+    with np.errstate(all="ignore"):
+        factor = scale / np.sqrt(variance + number(node, "epsilon", _EPSILON))
+        shift = offset - factor * mean
+    return Affine(factor, shift) if np.isfinite([factor, shift]).all() else None
 
 
 def scaled_weight(node: NodeProto, weight: Array, affine: Affine) -> Floats | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quantkit.graph.editing.draft import Draft
 from quantkit.graph.editing.scopes import unused_name
+from quantkit.graph.editing.wiring import title
 
 
 def nodes_named(draft: Draft) -> None:
@@ -12,6 +13,5 @@ def nodes_named(draft: Draft) -> None:
     seen: set[str] = set()
     for node in draft.graph.node:
         if not node.name or node.name in seen:
-            wish = node.name or next((name for name in node.output if name), node.op_type)
-            node.name = unused_name(wish, given)
+            node.name = unused_name(title(node) or node.op_type, given)
         seen.add(node.name)

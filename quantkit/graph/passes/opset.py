@@ -13,6 +13,7 @@ from quantkit.graph.editing.draft import Draft
 from quantkit.graph.editing.inference import inferred
 from quantkit.graph.editing.onnx_calls import reported
 from quantkit.graph.editing.tensors import array, tensors
+from quantkit.graph.editing.wiring import title
 from quantkit.graph.loading.operators import all_nodes
 
 MINIMUM = 13
@@ -96,8 +97,8 @@ def _rounding(node: NodeProto, constants: Mapping[str, TensorProto]) -> str:
     if scales is None or not scales.size or scales.min() < 1 < scales.max():
         raise ModelError(
             "QK3021",
-            f"Resize {node.name or node.output[0]!r} cannot be upgraded to operator set {MINIMUM}",
-            where=node.name or node.output[0],
+            f"Resize {title(node)!r} cannot be upgraded to operator set {MINIMUM}",
+            where=title(node),
             cause="its nearest neighbours depend on scales that are not fixed, or shrink one axis and stretch another",
             hints=_remedy(MINIMUM),
         )

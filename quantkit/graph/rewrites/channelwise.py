@@ -18,11 +18,10 @@ from quantkit.graph.codes.weights import quantized_bias, quantized_weight, small
 from quantkit.graph.editing.additions import Additions
 from quantkit.graph.editing.attributes import number
 from quantkit.graph.editing.wiring import Wiring
-from quantkit.graph.passes.channels import Affine
+from quantkit.graph.passes.channels import Affine, normalization
 
 FIRST_SPATIAL = 2
 _PARAMETERS = 4
-_EPSILON = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,8 @@ def channelwise(wiring: Wiring, at: int) -> Channelwise | None:
         return None
     if node.op_type == "BatchNormalization" and len(constants) == _PARAMETERS:
         trains = number(node, "training_mode", 0) or any(node.output[1:])
-        return None if trains else Channelwise(_normalization(wiring, node), rank)
+        affine = None if trains else normalization(node, *(wiring.values(name) for name in node.input[1:]))
+        return None if affine is None else Channelwise(affine, rank)
     if node.op_type != "Mul" or len(constants) != 1:
         return None
     shape = wiring.shape(constants[0]) or ()
@@ -55,12 +55,6 @@ def channelwise(wiring: Wiring, at: int) -> Channelwise | None:
         return None
     factor = wiring.values(constants[0]).reshape(-1).astype(np.float64)
     return Channelwise(Affine(factor, np.zeros_like(factor)), rank)
-
-
-def _normalization(wiring: Wiring, node: NodeProto) -> Affine:
-    scale, offset, mean, variance = (wiring.values(name).astype(np.float64) for name in node.input[1:])
-    factor = scale / np.sqrt(variance + number(node, "epsilon", _EPSILON))
-    return Affine(factor, offset - mean * factor)
 
 
 def as_convolution(

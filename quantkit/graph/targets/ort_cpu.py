@@ -25,7 +25,7 @@ from quantkit.graph.placement import (
     Placement,
     Target,
 )
-from quantkit.graph.products import BIAS, DATA, WEIGHT, channel_axis, has_bias
+from quantkit.graph.products import BIAS, DATA, PRODUCTS_WITH_BIAS, WEIGHT, channel_axis, has_bias
 from quantkit.graph.rewrites.channelwise import channelwise
 from quantkit.graph.rewrites.prelu import has_one_slope
 from quantkit.graph.targets._choice import Choice
@@ -195,7 +195,7 @@ class _Plan:
         while node.op_type in CLAMPING and node.input[DATA] in self.wiring.producer:
             at = self.wiring.producer[node.input[DATA]]
             node = self.wiring.nodes[at]
-        if node.op_type not in ("Conv", "ConvTranspose", "Gemm") or at in self.choice.units:
+        if node.op_type not in PRODUCTS_WITH_BIAS or at in self.choice.units:
             return False
         return self._is_dequantized(node.input[DATA])
 

@@ -7,6 +7,7 @@ import pytest
 
 from quantkit.core.comparison import Comparison, Coverage, EngineLayers, Subject
 from quantkit.core.errors import UsageError
+from quantkit.report.table import TableRenderer
 from tests.fake_comparison import comparison
 
 
@@ -26,7 +27,7 @@ def test_comparisons_are_equal_by_content() -> None:
 
 def test_a_repr_says_what_it_cost() -> None:
     shown = repr(comparison())
-    assert shown.startswith("Comparison(fp32 against max (top1 -0.016667 [-0.0445, +0.0099]), entropy (top1 +0")
+    assert shown.startswith("Comparison(fp32 against max (top1 −1.67 pp [−4.45, +0.99]), entropy (top1 0.00 pp")
     assert shown.endswith(": 300 samples)")
 
 
@@ -63,3 +64,12 @@ def test_a_metric_is_found_by_name() -> None:
 
 def test_a_comparison_needs_no_candidates() -> None:
     assert Comparison(Subject("fp32", "m.onnx", "", 1), (), ()).candidates == ()
+
+
+def test_a_notebook_shows_the_figures_of_the_table() -> None:
+    """An agreement is a figure with an interval around itself, not a difference."""
+    page, text = comparison()._repr_html_(), TableRenderer(width=120).render(comparison())
+    for figure in ("95.67 %", "[92.73, 97.45]", "−1.67 pp", "[−4.45, +0.99]", "13.29 dB", "0.97595"):
+        assert figure in page
+        assert figure in text
+    assert "<td>agreement</td><td></td><td>95.67 %</td><td></td><td>[92.73, 97.45]</td>" in page

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantkit.core.errors import SetupError
-from quantkit.core.files import append, named, replacing_named, write_whole
+from quantkit.core.files import append, named, neighbours, replacing_named, write_whole
 
 
 def test_what_is_added_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
@@ -104,3 +104,16 @@ def test_without_another_name_for_a_file_it_is_copied(pair: tuple[Path, Path], m
 
     monkeypatch.setattr(os, "link", refuse)
     test_who_has_the_old_digest_finds_the_old_content_meanwhile(pair)
+
+
+def test_a_folder_that_cannot_be_looked_into_has_no_names_to_suggest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").touch()
+    assert neighbours(tmp_path / "model") == ["models"]
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert neighbours(tmp_path / "model") == []

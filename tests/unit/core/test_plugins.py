@@ -43,6 +43,15 @@ def test_a_missing_package_comes_with_the_install_command(package: Path, lazy: b
         plugins.load("extensions", f"needy{lazy}")
 
 
+def test_all_that_an_extra_lacks_is_named_at_once(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (package / "needy.py").write_text("raise ModuleNotFoundError('gone', name='pycuda')\n")
+    monkeypatch.setattr(plugins, "EXTRAS", {"no_such_runtime": "gpu", "sys": "gpu", "torch": "other", "pycuda": "gpu"})
+    with pytest.raises(SetupError, match=r"the packages 'no_such_runtime' and 'pycuda' are not installed") as refusal:
+        plugins.load("extensions", "needy")
+    assert refusal.value.hints[0] == 'pip install "quantkit-ptq[gpu]"'
+    assert "with a C++ compiler and the CUDA toolkit" in refusal.value.hints[1]
+
+
 def test_a_package_that_does_not_load_is_told_from_a_missing_one(package: Path) -> None:
     """As Python tells it of a compiled module: the last part of its name, and its file."""
     place = "/site-packages/pycuda/_driver.cpython-310-x86_64-linux-gnu.so"

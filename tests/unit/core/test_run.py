@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantkit.core import run, run_document
-from quantkit.core.comparison import Comparison, Coverage, EngineLayers, Interval, NodeCoverage
+from quantkit.core.comparison import Comparison, Coverage, EngineLayers, Interval, Latency, NodeCoverage
 from quantkit.core.errors import ArtifactError, QuantkitError
 from quantkit.core.json_values import encoded
 from tests.fake_comparison import comparison
@@ -53,6 +53,25 @@ def test_the_layers_of_an_engine_are_read_back(tmp_path: Path, unscaled: dict[st
     outcome = replace(found.candidates[0], subject=replace(found.candidates[0].subject, coverage=coverage))
     run.save(replace(found, candidates=(outcome,)), tmp_path / "run.json")
     assert run.load(tmp_path / "run.json").candidates[0].subject.coverage == coverage
+
+
+def test_how_sure_a_speed_up_is_stands_in_the_file(saved: Path) -> None:
+    entry = json.loads(saved.read_bytes())["candidates"][0]["speed_up"]
+    assert (round(entry["low"], 2), round(entry["estimate"], 2), round(entry["high"], 2)) == (2.96, 2.99, 3.01)
+
+
+def test_a_run_from_before_blocks_of_calls_is_read(saved: Path) -> None:
+    document = json.loads(saved.read_bytes())
+    subjects = [document["reference"], *(candidate["subject"] for candidate in document["candidates"])]
+    for subject in subjects:
+        del subject["latency"]["p50s_ms"], subject["latency"]["p90s_ms"]
+    for candidate in document["candidates"]:
+        del candidate["speed_up"]
+    saved.write_text(json.dumps(document))
+    found = run.load(saved)
+    assert found.reference.latency == Latency(1.231, 1.402, 200, 1, 50)
+    run.save(found, saved)
+    assert "speed_up" not in json.loads(saved.read_bytes())["candidates"][0]
 
 
 def test_equal_runs_are_equal_bytes(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_what_the_schema_takes_quantkit_reads(
     data: st.DataObject, validator: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "run.json"
-    run.save(replace(hand_made(3), noise={"int8": Noise(3, 1, {"top1": 0.3})}), path)
+    run.save(replace(hand_made(3), noise={"int8": Noise(3, 1, {"top1": 0.3})}, leads=comparison().leads), path)
     document = json.loads(path.read_text())
     *way, last = data.draw(st.sampled_from([place for place in paths(document) if place]))
     holder = document

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from quantkit.core.comparison import MetricSummary
 from quantkit.core.sensitivity import SQNR, Effect, Effects, Layer, Measure, Point, Sensitivity
+from quantkit.core.sensitivity_advice import NOT_WON, WON, Advice
 
 EVERYTHING = 30.0
 
@@ -43,6 +45,13 @@ def test_where_nothing_is_lost_nothing_is_given_back() -> None:
     assert Effects(Effect(), Effect(both=math.inf), math.inf).gained == 0
 
 
+@pytest.mark.parametrize(("higher", "back"), [(True, 1.5), (False, -1.5)], ids=["higher is better", "lower is better"])
+def test_what_is_given_back_is_positive_for_better(higher: bool, back: float) -> None:
+    measure = Measure(SQNR, "SQNR", "dB", higher_is_better=higher, reference=None, everything=EVERYTHING)
+    assert measure.given_back(Effects(Effect(), Effect(both=EVERYTHING + 1.5), EVERYTHING)) == back
+    assert measure.given_back(Effects(Effect(), Effect(), EVERYTHING)) is None
+
+
 def test_the_order_to_leave_out_comes_first_and_then_the_noisiest() -> None:
     found = sensitivity((layer("a", 50.0, 30.1), layer("b", 40.0, 30.1), layer("c", 60.0, 31.0)), order=("c",))
     assert [entry.node for entry in found.worst_first] == ["c", "b", "a"]
@@ -60,20 +69,19 @@ def test_chance_is_how_far_layers_without_noise_of_their_own_move_it() -> None:
     assert sensitivity((layer("d", 31.0, 35.0),)).floor_db is None
 
 
-@pytest.mark.parametrize(
-    ("points", "advised"),
-    [
-        ([point(30), point(31, "a"), point(36, "a", "b"), point(38, "a", "b", "c", "d")], 2),
-        ([point(30), point(29, "a")], None),
-        ([point(30)], None),
-        ([], None),
-        ([point(math.inf), point(math.inf, "a")], None),
-    ],
-    ids=["half the gain", "no gain", "nothing left out", "nothing made", "nothing lost"],
-)
-def test_the_advice_is_the_smallest_step_with_half_the_gain(points: list[Point], advised: int | None) -> None:
-    found = sensitivity(points=tuple(points)).advised
-    assert (None if found is None else len(found.left_out)) == advised
+@pytest.mark.parametrize("taken", [(), ("a",), ("a", "b")], ids=["nothing", "one", "two"])
+def test_the_network_to_take_is_that_of_the_advice(taken: tuple[str, ...]) -> None:
+    points = (point(30), point(31, "a"), point(36, "a", "b"))
+    found = replace(sensitivity(points=points), advice=Advice(WON if taken else NOT_WON, SQNR, taken))
+    assert found.advised is (points[len(taken)] if taken else None)
+    assert sensitivity(points=points).advised is None
+
+
+def test_layers_that_there_was_no_time_for_are_told_from_those_measured_on_few_samples() -> None:
+    quick, slow = layer("a", 50.0, 30.1), replace(layer("b", 40.0, 31.0), samples=8)
+    found = sensitivity((quick, slow, Layer("c", "Conv"), layer("d", None, None, reason="excluded")))
+    assert found.span == (8, 64)
+    assert [entry.node for entry in found.unmeasured] == ["c"]
 
 
 def test_a_notebook_shows_the_layers_and_escapes_their_names() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from hypothesis import strategies as st
 from quantkit.core import sensitivity_file
 from quantkit.core.comparison import Interval, Latency, MetricSummary
 from quantkit.core.errors import ArtifactError
+from quantkit.core.json_values import encoded
+from quantkit.core.leads import Margin
 from quantkit.core.sensitivity import Effect, Effects, Layer, Measure, Point, Sensitivity
+from quantkit.core.sensitivity_advice import FINDINGS, WON, Advice
+from quantkit.core.sensitivity_extent import Extent
 
 TIMED = Latency(1.5, 2.0, 100, 1, 5)
 TOP1 = MetricSummary("top1", 64, 0.7, 0.72, Interval(-0.02, -0.05, 0.01), unit="share", facts={"regressed": 2.0})
@@ -45,6 +50,16 @@ FOUND = Sensitivity(
         Point((), "", (TOP1,), 9, 10, 1234, TIMED),
         Point(("conv\x1b[31m</script>",), "--exclude-nodes x", (TOP1,), 8, 10, 2345),
     ),
+    advice=Advice(
+        WON,
+        "top1",
+        ("conv\x1b[31m</script>",),
+        gains={"top1": Margin(0.02, 0.01), "sqnr": Margin(math.inf, 1.0)},
+        tolerance=0.01,
+    ),
+    extent=Extent(
+        80, 600, 800, 1.5, limit_s=2.0, partly=("fc",), go_on="quantkit sensitivity m.onnx --data 'a </script>'"
+    ),
     reference_latency=TIMED,
     data={"source": "val"},
     environment={"threads": "2"},
@@ -65,6 +80,27 @@ def test_it_is_valid_and_comes_back_as_it_was(validator: Any, tmp_path: Path) ->
     validator.validate(json.loads(path.read_text()))
     assert sensitivity_file.load(path) == FOUND
     assert sensitivity_file.save(FOUND, path) == digest
+
+
+def test_a_sensitivity_without_advice_or_extent_comes_back_as_it_was(validator: Any, tmp_path: Path) -> None:
+    path, bare = tmp_path / "sensitivity.json", replace(FOUND, advice=None, extent=None)
+    sensitivity_file.save(bare, path)
+    validator.validate(json.loads(path.read_text()))
+    assert sensitivity_file.load(path) == bare
+
+
+def test_the_schema_knows_every_finding(validator: Any) -> None:
+    advice = validator.schema["$defs"]["advice"]["anyOf"][1]
+    assert advice["properties"]["finding"]["enum"] == list(FINDINGS)
+
+
+def test_a_finding_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sensitivity.json"
+    document = sensitivity_file.document(FOUND)
+    document["advice"]["finding"] = "all well"
+    path.write_text(encoded(document))
+    with pytest.raises(ArtifactError, match="there is no finding 'all well'"):
+        sensitivity_file.load(path)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,40 @@ def test_every_cache_comes_back_from_its_bytes(cache: TensorrtCache) -> None:
     assert again.to_bytes() == cache.to_bytes()
 
 
+@given(CACHES, CACHES)
+def test_two_caches_are_merged_if_one_calibrator_takes_both(first: TensorrtCache, second: TensorrtCache) -> None:
+    other = TensorrtCache(first.header, {**second.scales, **first.scales})
+    both = first.merged(other)
+    assert both.header == first.header
+    assert both.scales == {**second.scales, **first.scales} == other.merged(first).scales
+    assert list(both.scales)[: len(first.scales)] == list(first.scales)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Header(), Header(algorithm="MinMaxCalibration")),
+        (Header(), Header.of("10.3")),
+        (Header.of("10.3"), Header.of("10.9")),
+        (Header(), LegacyHeader(0.99, 0.5)),
+        (LegacyHeader(0.99, 0.5), LegacyHeader(0.98, 0.5)),
+    ],
+)
+def test_caches_that_no_calibrator_takes_both_are_not_merged(
+    one: Header | LegacyHeader, other: Header | LegacyHeader
+) -> None:
+    scales = {"a": np.float32(1)}
+    with pytest.raises(ArtifactError, match=r"QK3276.*are not merged"):
+        TensorrtCache(one, scales).merged(TensorrtCache(other, scales))
+
+
+def test_a_tensor_with_two_scales_is_not_merged() -> None:
+    one = TensorrtCache(Header(), {"a": np.float32(1), "b": np.float32(1), "c": np.float32(1)})
+    other = TensorrtCache(Header("9200"), {"a": np.float32(1), "c": np.float32(2), "b": np.float32(3)})
+    with pytest.raises(ArtifactError, match=r"QK3277\]: 2 tensors have .* 'b'\n.*\n.*1 in the one, 3 in the other"):
+        one.merged(other)
+
+
 @given(CACHES)
 def test_ranges_and_back_are_the_same_scales_to_the_last_bit(cache: TensorrtCache) -> None:
     assert scales_of(ranges_of(cache.scales)) == cache.scales

@@ -14,6 +14,7 @@ import pytest
 
 from quantkit.core.calibration import Provenance
 from quantkit.core.errors import ArtifactError, SetupError
+from quantkit.core.sample_hashes import SampleHashes
 from quantkit.core.trt_cache import Header, TensorrtCache
 from quantkit.core.trt_cache_file import Origin, load, save, sidecar
 
@@ -36,6 +37,17 @@ def test_what_is_saved_is_loaded(path: Path) -> None:
     found = load(path)
     assert (found.cache, found.origin, found.digest, found.doubt) == (CACHE, ORIGIN, written.digest, "")
     assert found.origin_for("m" * 64, '{"color":"rgb"}') == ORIGIN
+
+
+def test_the_samples_that_were_calibrated_on_are_known_again(path: Path) -> None:
+    known = replace(ORIGIN, provenance=replace(ORIGIN.provenance, sample_hashes=SampleHashes.of(["11"])))
+    save(CACHE, path, known)
+    assert load(path).origin == known
+    document = json.loads(sidecar(path).read_text())
+    document["provenance"]["sample_hashes"]["distinct"] = 2
+    sidecar(path).write_text(json.dumps(document))
+    with pytest.raises(ArtifactError, match=r"QK3267(.|\n)*1 hashes are not those of 2 contents"):
+        load(path)
 
 
 def test_the_sidecar_names_everything_that_the_cache_leaves_out(path: Path) -> None:

@@ -30,6 +30,7 @@ def test_a_fixed_batch_size_gets_the_same_samples_in_batches_of_it(count: int, b
     source = checked(numbers(count, batch), [TensorSpec("x", "float32", (fixed, 2))], allow_few=True)
     batches = list(source)
     whole = count - count % fixed
+    assert source.size == whole
     assert {len(samples) for samples in batches} <= {fixed}
     assert [row[0] for samples in batches for row in samples.inputs["x"]] == list(range(whole))
     assert [sample.name for samples in batches for sample in samples.ids] == [str(n) for n in range(whole)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from quantkit.cli.options.values import shapes
 from quantkit.core.artifact import TensorSpec
-from quantkit.core.errors import ExitCode, UsageError
+from quantkit.core.errors import UsageError
 from quantkit.graph.model import from_proto
-from quantkit.graph.shapes import parse_shapes, refuse_free, suggestion, with_shapes
+from quantkit.graph.shapes import refuse_free, suggestion, with_shapes
 from tests.onnx_models import random, results, written
 
 NETWORK = from_proto(
@@ -20,37 +17,6 @@ NETWORK = from_proto(
             t = Add(x, z) y = Add(t, s) }"""
     )
 )
-
-NAMES = st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), min_size=1).filter(
-    lambda name: name == name.strip()
-)
-
-
-@given(st.dictionaries(NAMES, st.lists(st.integers(1, 2**31 - 1), min_size=1, max_size=6).map(tuple), min_size=1))
-def test_shapes_are_read_back_as_they_are_written(shapes: dict[str, tuple[int, ...]]) -> None:
-    text = ",".join(f"{name}:{'x'.join(str(size) for size in sizes)}" for name, sizes in shapes.items())
-    assert parse_shapes(text) == shapes
-
-
-@given(st.text())
-def test_any_text_is_shapes_or_a_usage_error(text: str) -> None:
-    with suppress(UsageError):
-        assert parse_shapes(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "x", "x:", ":1x3", "x:1x", "x:1x-3", "x:1x0", "x:1xN", "x:1x3,", "x:1x99999999999", "x:²"]
-)
-def test_bad_syntax_shows_an_example(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a name, a colon and sizes") as refusal:
-        parse_shapes(text)
-    assert "--shapes input:1x3x224x224" in refusal.value.hints[0]
-    assert refusal.value.exit_code is ExitCode.USAGE
-
-
-def test_an_input_cannot_have_two_shapes() -> None:
-    with pytest.raises(UsageError, match="input 'x' is named twice"):
-        parse_shapes("x:1,x:2")
 
 
 def test_a_size_reaches_every_dimension_of_its_name() -> None:
@@ -95,6 +61,5 @@ def test_undecided_sizes_are_asked_for_with_the_option_to_add() -> None:
 
 
 def test_the_suggestion_can_be_typed() -> None:
-    assert with_shapes(NETWORK, parse_shapes(suggestion(NETWORK.inputs).removeprefix("--shapes "))).inputs[2].shape == (
-        1,
-    )
+    typed = shapes(suggestion(NETWORK.inputs).removeprefix("--shapes "))
+    assert with_shapes(NETWORK, typed).inputs[2].shape == (1,)

@@ -1,4 +1,4 @@
-"""Weights that do not have the factors' channels are left alone."""
+"""Weights that do not have the factors' channels are left alone, and so is what comes out as no number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from quantkit.graph.passes.channels import Affine, scaled_bias, scaled_weight
+from quantkit.graph.passes.channels import Affine, normalization, scaled_bias, scaled_weight
 from tests.onnx_models import random
 
 THREE = Affine(np.array([1.0, 2.0, 3.0]), np.zeros(3))
@@ -42,3 +42,10 @@ def test_only_a_row_of_biases_is_scaled() -> None:
 def test_overflow_is_not_stored() -> None:
     node = onnx.helper.make_node("Conv", ["x", "w"], ["y"])
     assert scaled_weight(node, np.full((3, 1, 1, 1), 2e38, np.float32), THREE) is None
+
+
+@pytest.mark.parametrize("variance", [-1.0, -1e-5], ids=["no root", "no quotient"])
+def test_a_normalization_without_a_number_is_none(variance: float) -> None:
+    node = onnx.helper.make_node("BatchNormalization", ["x", "s", "o", "m", "v"], ["y"])
+    ones = np.ones(2)
+    assert normalization(node, ones, ones, ones, np.array([1.0, variance])) is None

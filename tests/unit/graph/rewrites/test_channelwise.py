@@ -71,6 +71,13 @@ def test_other_products_are_none(shape: str, constant: tuple[int, ...]) -> None:
     assert channelwise(wiring, 1) is None
 
 
+def test_a_normalization_by_no_number_is_none() -> None:
+    graph = "g (float[N, 16, 5, 5] x) => (float[N, 16, 5, 5] y) { y = BatchNormalization (x, scale, offset, mean, v) }"
+    kept = {name: values for name, values in STATISTICS.items() if name != "variance"}
+    proto = ready(written(graph, v=-STATISTICS["variance"], **kept)).proto
+    assert channelwise(Wiring(proto.graph), 0) is None
+
+
 def test_a_product_of_two_tensors_is_none() -> None:
     graph = "g (float[N, 8, 5, 5] x) => (float[N, 8, 5, 5] y) { r = Relu (x) y = Mul (r, x) }"
     assert channelwise(Wiring(ready(written(graph)).proto.graph), 1) is None

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto
 
 from quantkit.core.errors import ModelError
-from quantkit.graph.loading.external import Piece, blocks, opened, piece, refuse_overlap
+from quantkit.graph.editing.external import Piece, blocks, opened, piece, refuse_overlap
 
 FOUR = 16
 """Bytes of four float32 values."""

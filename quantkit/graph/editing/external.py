@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from onnx import TensorProto
 
-from quantkit.core.errors import ModelError, SetupError
+from quantkit.core.errors import ModelError
+from quantkit.core.files import no_permission
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 # A FIFO without a writer would block the opening for good.
@@ -69,12 +70,7 @@ def opened(place: Piece, folder: Path | None) -> BinaryIO:
     try:
         handle = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT | _BINARY)
     except PermissionError as refusal:
-        raise SetupError(
-            "QK4101",
-            f"no permission to read {path}",
-            where=str(path),
-            hints=["ask its owner for permission, or copy it to where you may read"],
-        ) from refusal
+        raise no_permission(path) from refusal
     except OSError as refusal:
         raise _unsafe(place.tensor, place.location, f"it cannot be opened: {refusal.strerror}") from refusal
     try:
