@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -24,6 +25,11 @@ spans = st.lists(st.floats(0.01, 100.0), min_size=1, max_size=40)
 def timed(milliseconds: Doubles) -> Latency:
     """A latency of float64[blocks, rounds]."""
     return summarized(milliseconds.tolist(), batch=1, warmup=0)
+
+
+def of_blocks(p50s: Sequence[float], p90s: Sequence[float]) -> Latency:
+    """A latency of blocks with these percentiles."""
+    return Latency(median(p50s), median(p90s), 10 * len(p50s), 1, 0, tuple(p50s), tuple(p90s))
 
 
 def test_a_latency_is_that_of_all_calls_and_of_each_block() -> None:
@@ -55,8 +61,7 @@ def test_ends_are_missed_as_seldom_as_is_said_and_no_closer_ones_are(count: int)
 
 @given(st.lists(st.floats(0.01, 100.0), min_size=6, max_size=40), st.floats(0.1, 10.0))
 def test_what_takes_so_many_times_as_long_does_so_for_certain(blocks: list[float], factor: float) -> None:
-    one = Latency(1.0, 1.0, 10, 1, 0, tuple(span * factor for span in blocks), tuple(blocks))
-    other = replace(one, p50s_ms=tuple(blocks))
+    one, other = of_blocks([span * factor for span in blocks], blocks), of_blocks(blocks, blocks)
     ratio = time_ratio(one, other)
     assert ratio is not None
     assert (ratio.low, ratio.estimate, ratio.high) == pytest.approx((factor,) * 3)
@@ -64,16 +69,22 @@ def test_what_takes_so_many_times_as_long_does_so_for_certain(blocks: list[float
 
 @given(st.lists(st.tuples(st.floats(0.01, 100.0), st.floats(0.01, 100.0)), min_size=6, max_size=20))
 def test_the_other_way_round_it_is_the_reciprocal(pairs: list[tuple[float, float]]) -> None:
-    one, other = (Latency(1.0, 1.0, 10, 1, 0, tuple(spans), tuple(spans)) for spans in zip(*pairs, strict=True))
+    one, other = (of_blocks(spans, spans) for spans in zip(*pairs, strict=True))
     there, back = time_ratio(one, other), time_ratio(other, one)
     assert there is not None
     assert back is not None
     assert (there.low, there.high) == pytest.approx((1 / back.high, 1 / back.low))
 
 
+def test_the_estimate_is_what_the_shown_latencies_tell_and_the_interval_holds_it() -> None:
+    one = replace(of_blocks([2.0] * 6, [3.0] * 6), p50_ms=2.5)
+    ratio = time_ratio(one, of_blocks([1.0] * 6, [3.0] * 6))
+    assert ratio is not None
+    assert (ratio.low, ratio.estimate, ratio.high) == (2.0, 2.5, 2.5)
+
+
 def test_each_percentile_has_a_ratio_of_its_own() -> None:
-    one = Latency(1.0, 1.0, 60, 1, 0, (2.0,) * 6, (9.0,) * 6)
-    other = replace(one, p50s_ms=(1.0,) * 6, p90s_ms=(3.0,) * 6)
+    one, other = of_blocks([2.0] * 6, [9.0] * 6), of_blocks([1.0] * 6, [3.0] * 6)
     found = [time_ratio(one, other, percentile=name) for name in ("p50", "p90")]
     assert [ratio.estimate for ratio in found if ratio] == [2.0, 3.0]
 
