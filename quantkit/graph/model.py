@@ -74,7 +74,7 @@ class Model:
 
     def __repr__(self) -> str:
         name = self.path.name if self.path else self.proto.graph.name
-        return f"Model({name}: {len(self.proto.graph.node)} nodes, sha256 {self.digest[:12]})"
+        return f"Model({name}: {len(self.proto.graph.node)} nodes, content {self.digest[:12]})"
 
 
 def load(path: Path | str, *, allow_custom_ops: bool = False) -> Model:

@@ -197,7 +197,7 @@ def _provenance(comparison: Comparison) -> list[str]:
 
 
 def _origin(subject: Subject) -> str:
-    parts = [shortened(subject.path, 160), f"sha256 {subject.digest[:12]}", _listed(subject.provenance)]
+    parts = [shortened(subject.path, 160), f"content {subject.digest[:12]}", _listed(subject.provenance)]
     return ", ".join(part for part in parts if part)
 
 

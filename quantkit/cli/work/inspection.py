@@ -163,7 +163,7 @@ def _facts(model: Model) -> dict[str, Any]:
 def _headed(model: Model) -> list[str]:
     operators = Counter(node.op_type for node in model.proto.graph.node)
     rows = [
-        ["model", f"{model.path}, {size_text(model.size_bytes)}, sha256 {model.digest[:16]}"],
+        ["model", f"{model.path}, {size_text(model.size_bytes)}, content {model.digest[:16]}"],
         ["inputs", ", ".join(map(str, model.inputs))],
         ["outputs", ", ".join(map(str, model.outputs))],
         ["operators", ", ".join(f"{name} {count}" for name, count in operators.most_common())],
@@ -199,7 +199,7 @@ def _of_statistics(statistics: Statistics, path: Path, *, verbose: bool) -> Resu
             if statistics.parts
             else []
         ),
-        f"model sha256 {statistics.fingerprint.model[:16]}",
+        f"model content {statistics.fingerprint.model[:16]}",
         *([f"preprocessing {printable(statistics.fingerprint.preprocessing)}"] if verbose else []),
         "",
         *aligned([["tensor", "values", "lowest", "highest", "zeros", "nonfinite"], *rows], right=range(1, 6)),
@@ -242,7 +242,7 @@ def _of_calibration(calibration: Calibration, path: Path, *, verbose: bool) -> R
         repr(calibration),
         *recorded,
         *([f"calibrated on {_contents(hashes)}"] if hashes else []),
-        f"model sha256 {origin.model[:16]}{', made-up data' if origin.synthetic else ''}",
+        f"model content {origin.model[:16]}{', made-up data' if origin.synthetic else ''}",
         "",
         *aligned([["tensor", "rule", "low", "high", "clipped", "notes"], *rows], right=range(2, 5)),
     ]

@@ -31,5 +31,5 @@ def section(comparison: Comparison, evidence: Evidence) -> Section:
 def _model(subject: Subject) -> list[list[str]]:
     # Whole records, such as the preprocessing, are told once, with the data.
     told = {name: fact for name, fact in subject.provenance.items() if not fact.startswith("{")}
-    facts = {"path": subject.path, "sha256": subject.digest, **told}
+    facts = {"path": subject.path, "content": subject.digest, **told}
     return [[subject.name, name, fact] for name, fact in facts.items()]

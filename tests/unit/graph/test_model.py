@@ -50,7 +50,7 @@ def test_a_file_a_proto_and_bytes_are_the_same_model(tmp_path: Path) -> None:
     models = [load(saved(gemm(), tmp_path)), from_proto(gemm()), from_bytes(gemm().SerializeToString())]
     assert len({model.digest for model in models}) == 1
     assert [model.folder for model in models] == [tmp_path, None, None]
-    assert repr(models[0]) == f"Model(model.onnx: 1 nodes, sha256 {models[0].digest[:12]})"
+    assert repr(models[0]) == f"Model(model.onnx: 1 nodes, content {models[0].digest[:12]})"
     assert repr(models[1]).startswith("Model(g: 1 nodes")
 
 

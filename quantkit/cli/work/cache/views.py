@@ -44,7 +44,7 @@ def _facts(origin: Origin) -> list[list[str]]:
     return [
         ["rule", origin.rule],
         ["samples", f"{source.samples}{', made up' if source.synthetic else ''}"],
-        ["model", f"sha256 {source.model[:16]}"],
+        ["model", f"content {source.model[:16]}"],
         ["preprocessing", source.preprocessing],
     ]
 

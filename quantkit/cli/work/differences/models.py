@@ -49,7 +49,7 @@ def between(before: Model, after: Model) -> Sheet:
 
 def _told(model: Model) -> str:
     return (
-        f"{model.path}, {size_text(model.size_bytes)}, {len(model.proto.graph.node)} nodes, sha256 {model.digest[:12]}"
+        f"{model.path}, {size_text(model.size_bytes)}, {len(model.proto.graph.node)} nodes, content {model.digest[:12]}"
     )
 
 
