@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from quantkit.core.verdict import Check, Judgement, Verdict
     from quantkit.data.opening import open_source
     from quantkit.data.preprocessing import Preprocessing
+    from quantkit.data.reading import Labelling, Reading
+    from quantkit.data.selection import Selection
     from quantkit.gate.baseline import Baseline
     from quantkit.gate.baseline_file import load as load_baseline
     from quantkit.gate.judging import judge
@@ -61,12 +63,15 @@ _HOMES = {
     "ExitCode": "quantkit.core.errors:ExitCode",
     "Histogram": "quantkit.core.histogram:Histogram",
     "Judgement": "quantkit.core.verdict:Judgement",
+    "Labelling": "quantkit.data.reading:Labelling",
     "LayerErrors": "quantkit.core.layer_errors:LayerErrors",
     "Model": "quantkit.graph.model:Model",
     "Preprocessing": "quantkit.data.preprocessing:Preprocessing",
     "QuantkitError": "quantkit.core.errors:QuantkitError",
     "Range": "quantkit.core.ranges:Range",
+    "Reading": "quantkit.data.reading:Reading",
     "Rules": "quantkit.gate.rules:Rules",
+    "Selection": "quantkit.data.selection:Selection",
     "Sensing": "quantkit.pipeline.sensing:Sensing",
     "Sensitivity": "quantkit.core.sensitivity:Sensitivity",
     "Statistics": "quantkit.core.statistics:Statistics",
@@ -103,12 +108,15 @@ __all__ = [
     "ExitCode",
     "Histogram",
     "Judgement",
+    "Labelling",
     "LayerErrors",
     "Model",
     "Preprocessing",
     "QuantkitError",
     "Range",
+    "Reading",
     "Rules",
+    "Selection",
     "Sensing",
     "Sensitivity",
     "Statistics",

@@ -14,12 +14,14 @@ from quantkit.core.artifact import SerializedModel
 from quantkit.core.comparison import Coverage, NodeCoverage
 from quantkit.graph.editing.draft import Draft
 from quantkit.graph.editing.wiring import Wiring
-from quantkit.graph.ort_kernels import CLAMPING, counts
+from quantkit.graph.ort_kernels import CLAMPING, UNCOUNTED, counts
 from quantkit.graph.passes.node_names import nodes_named
 from quantkit.graph.provenance import facts, left_out
 
 _PAIR = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _CODES = frozenset({TensorProto.INT8, TensorProto.UINT8})
+
+_QLINEAR = "QLinear"
 
 # ONNX Runtime's kernels that compute on codes, besides those whose name starts with QLinear.
 _INTEGER = frozenset(
@@ -45,7 +47,7 @@ def measured_coverage(model: SerializedModel, options: onnxruntime.SessionOption
     Nodes that only move values, and the Q/DQ pairs themselves, are not counted.
 
     Args:
-        model: a model with Q/DQ pairs; one without has no integer nodes.
+        model: a model with Q/DQ pairs or operators of integers; one without has no integer nodes.
         options: of the session to build; used up.
 
     Raises:
@@ -82,8 +84,20 @@ def coverage(model: ModelProto, optimized: ModelProto) -> Coverage:
         reason = "" if precision == "int8" else stated.get(node.name) or _reason(wiring, node)
         return NodeCoverage(wiring.title(at), _operator(node, ours=ours), precision, reason)
 
-    counted = (at for at, node in enumerate(wiring.nodes) if _operator(node, ours=ours) and counts(wiring, at))
-    return Coverage(tuple(described(at) for at in counted if not codes.intersection(wiring.nodes[at].output)))
+    def counted(at: int) -> bool:
+        node = wiring.nodes[at]
+        if _computes_on_codes(node):
+            return node.op_type.removeprefix(_QLINEAR) not in UNCOUNTED
+        return bool(_operator(node, ours=ours)) and counts(wiring, at) and not codes.intersection(node.output)
+
+    nodes = tuple(described(at) for at in range(len(wiring.nodes)) if counted(at))
+    pairs = sum(node.op_type == "DequantizeLinear" for node in wiring.nodes)
+    return Coverage(nodes, pairs=pairs)
+
+
+def _computes_on_codes(node: NodeProto) -> bool:
+    """Whether the operator is one of integers, in whatever model: ONNX Runtime's own quantization may write such."""
+    return node.op_type in _INTEGER or node.op_type.startswith(_QLINEAR)
 
 
 def _operator(node: NodeProto, *, ours: bool) -> str:
@@ -105,7 +119,7 @@ def _kernels(graph: GraphProto) -> dict[str, str]:
         if node.op_type in _PAIR:
             continue
         reads_codes = any(wiring.element_type(name) in _CODES for name in node.input[:1])
-        is_integer = node.op_type in _INTEGER or node.op_type.startswith("QLinear") or reads_codes
+        is_integer = _computes_on_codes(node) or reads_codes
         for name in filter(None, (_RENAMED.sub("", node.name), *node.output)):
             found[name] = "int8" if is_integer else "fp32"
     return found

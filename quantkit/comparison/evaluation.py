@@ -55,6 +55,7 @@ def compared(
     source: BatchSource,
     metrics: Mapping[str, Metric] | None = None,
     *,
+    others: bool = False,
     progress: Progress | None = None,
     allow_undefined: bool = False,
 ) -> Evaluation:
@@ -65,6 +66,7 @@ def compared(
         candidates: name → engine of a model with the same outputs.
         source: the samples.
         metrics: name → metric; each has to apply. `None` takes every one that does, and notes which do not.
+        others: take every one that does besides `metrics`.
         progress: told how many samples are done, after each batch.
         allow_undefined: go on where the reference answers NaN.
 
@@ -75,7 +77,9 @@ def compared(
             sample and output.
         ModelError: a candidate's outputs are not the reference's.
     """
-    ledger = _Ledger(every_metric() if metrics is None else metrics, tuple(candidates), named=metrics is not None)
+    named = metrics or {}
+    taken = {**every_metric(), **named} if others or metrics is None else named
+    ledger = _Ledger(taken, tuple(candidates), named=frozenset(named))
     for samples in source:
         # Copied, as the reference may be one of the candidates, whose next answer takes the place of this one.
         answered = {name: values.copy() for name, values in reference.run(samples.inputs).items()}
@@ -93,7 +97,7 @@ def compared(
 class _Ledger:
     """What is known so far."""
 
-    def __init__(self, metrics: Mapping[str, Metric], candidates: tuple[str, ...], *, named: bool) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], candidates: tuple[str, ...], *, named: frozenset[str]) -> None:
         self.samples: list[SampleId] = []
         self._metrics = dict(metrics)
         self._named = named
@@ -118,9 +122,9 @@ class _Ledger:
         return expected
 
     def _meet(self, name: str, obstacle: Obstacle) -> None:
-        if self._named and not obstacle.certain:
+        if name in self._named and not obstacle.certain:
             return
-        if self._named:
+        if name in self._named:
             raise inapplicable(name, obstacle)
         self._obstacles[name] = obstacle
         del self._metrics[name]

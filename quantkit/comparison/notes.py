@@ -75,10 +75,22 @@ def _guessing(rows: Rows, labels: Counts | None) -> list[str]:
         return []
     right, commonest = int(np.count_nonzero(hits)), int(np.unique(labels, return_counts=True)[1].max())
     # Two standard deviations of a count of guesses that are as often right.
-    if right > commonest + 2 * math.sqrt(commonest):
+    guessed = commonest + 2 * math.sqrt(commonest)
+    if right > guessed:
         return []
+    remedy = "look at the preprocessing and at the order of the classes before trusting any accuracy here"
+    if (shifted := _shifted(rows, labels)) > guessed:
+        remedy = (
+            f"on {shifted} it predicts the label plus 1, as networks that count a background class first do; "
+            "give --label-offset 1, in Python quantkit.Reading(label_offset=1)"
+        )
     return [
         f"{DOUBTFUL}the reference is right on {right} of {len(labels)} samples, hardly more than the {commonest} "
-        "of the commonest label: look at the preprocessing and at the order of the classes before trusting any "
-        "accuracy here"
+        f"of the commonest label: {remedy}"
     ]
+
+
+def _shifted(rows: Rows, labels: Counts) -> int:
+    """Samples on which the reference predicts the class after the labelled one."""
+    predicted = (columns["predicted_reference"] for columns in rows.values() if "predicted_reference" in columns)
+    return next((int(np.count_nonzero(classes == labels + 1)) for classes in predicted), 0)

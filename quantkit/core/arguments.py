@@ -33,7 +33,7 @@ _PLAIN: Mapping[type, tuple[tuple[type, ...], str]] = {
 _WAYS = {
     "Statistics": "what quantkit.collect returned, or quantkit.Statistics.load(path)",
     "Calibration": "what quantkit.calibrate_ranges returned, or quantkit.Calibration.load(path)",
-    "Calibrator": "a rule's name, such as 'entropy'",
+    "Calibrator": "a rule's name, such as 'entropy', or a rule with options, as in help(quantkit.calibrate_ranges)",
     "Artifact": "what quantkit.quantize returned, or the model's path",
     "Model": "the path of an ONNX file, or what quantkit.load_model or quantkit.from_torch returned",
     "Comparison": "what quantkit.compare returned, or quantkit.load_run(path)",
@@ -47,6 +47,9 @@ _WAYS = {
     "Comparing": "quantkit.Comparing(...)",
     "Sensing": "quantkit.Sensing(...)",
     "Tracing": "quantkit.Tracing(...)",
+    "Labelling": "quantkit.Labelling(pattern=...), or labels='val.csv' for a CSV file",
+    "Selection": "quantkit.Selection(max_samples=500)",
+    "Reading": "quantkit.Reading(batch_size=16)",
     "Preprocessing": "a preset's name, such as 'imagenet', or quantkit.Preprocessing(...)",
     "Path": "the path of a file",
     "PathLike": "the path of a file or a folder",

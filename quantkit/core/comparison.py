@@ -122,11 +122,12 @@ class EngineLayers:
 class Coverage:
     """Which of a model's quantizable nodes an engine executes in integers, found in its optimized graph.
 
-    `engine` says what a runtime that builds engines made of the whole model.
+    `engine` says what a runtime that builds engines made of the whole model; `pairs` are the model's own Q/DQ pairs.
     """
 
     nodes: tuple[NodeCoverage, ...]
     engine: EngineLayers | None = None
+    pairs: int = 0
 
     @property
     def integer(self) -> int:

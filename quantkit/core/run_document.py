@@ -77,6 +77,8 @@ def _from_subject(subject: Subject) -> dict[str, Any]:
         document["coverage"] |= {"integer": subject.coverage.integer, "total": subject.coverage.total}
         if subject.coverage.engine is None:
             del document["coverage"]["engine"]
+        if not subject.coverage.pairs:
+            del document["coverage"]["pairs"]
     return document
 
 
@@ -137,7 +139,7 @@ def to_latency(entry: Mapping[str, Any]) -> Latency:
 def _to_coverage(entry: Mapping[str, Any]) -> Coverage:
     engine = entry.get("engine")
     nodes = tuple(_to_node(node) for node in entries(entry["nodes"]))
-    return Coverage(nodes, None if engine is None else _to_engine(engine))
+    return Coverage(nodes, None if engine is None else _to_engine(engine), count(entry.get("pairs", 0)))
 
 
 def _to_engine(entry: Mapping[str, Any]) -> EngineLayers:

@@ -37,7 +37,8 @@ def wrapped(
 
     Raises:
         UsageError: nothing of that kind.
-        DataError: an iterator, which could be gone through only once.
+        DataError: an iterator, which could be gone through only once. Even where that is enough, what is left of one
+            that was begun elsewhere would pass for all of the data.
 
     >>> [len(samples) for samples in wrapped([np.zeros((2, 3)), np.zeros((1, 3))])]
     [2, 1]
@@ -68,10 +69,12 @@ def _refuse_single_use(data: Any) -> None:
     if iter(data) is data:
         raise DataError(
             "QK2103",
-            f"a {type(data).__name__} can be gone through only once, and calibration data is read more than once",
+            f"a {type(data).__name__} can be gone through only once, and data has to start anew whenever it is read",
+            cause="another pass, as compare and sensitivity make, would find nothing left",
             hints=[
-                "give the function that makes it, without calling it: wrapped(batches), not wrapped(batches())",
-                "or keep the batches in a list: wrapped(list(…))",
+                "give the function that makes it, without calling it: batches, not batches()",
+                "or lambda: (… for … in …) for a generator expression",
+                "or keep the batches in a list: list(batches())",
             ],
         )
 

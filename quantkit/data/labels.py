@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ FILE_COLUMNS = ("file", "filename", "path", "image", "name")
 LABEL_COLUMNS = ("label", "class", "target")
 
 
-def from_table(table: Path, names: Sequence[str]) -> dict[str, int]:
+def from_table(table: str | os.PathLike[str], names: Sequence[str]) -> dict[str, int]:
     """Sample name → class, from a CSV file with one row for each of `names`.
 
     Columns are file and label; a first row with these names may order them otherwise. Labels are class numbers:
@@ -31,7 +32,7 @@ def from_table(table: Path, names: Sequence[str]) -> dict[str, int]:
         DataError: names the line: a file that is not in the data or stands there twice, no class number, a field
             that is too long, a row with other columns; or names a sample without a row.
     """
-    known = set(names)
+    table, known = Path(table), set(names)
     lines: dict[str, int] = {}
     labels: dict[str, int] = {}
     for line, file, label in _rows(table):

@@ -38,6 +38,7 @@ def open_source(
     path: str | os.PathLike[str],
     *,
     preprocessing: Preprocessing | str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
     labelling: Labelling | None = None,
     selection: Selection | None = None,
     reading: Reading | None = None,
@@ -50,7 +51,9 @@ def open_source(
             a pattern for several, such as ``shards-{000..063}.tar`` or ``part?/*.npz``.
         preprocessing: what makes an image the model's input: a record, a preset's name (``"imagenet"``,
             ``"tensorflow"``, ``"caffe"``, ``"none"``) or a TOML file. Images need one, arrays are taken as they are.
-        labelling: where labels come from, if not from class folders or the arrays' own member.
+        labels: a CSV file with the columns file and label, where labels come neither from class folders nor from the
+            arrays' own member.
+        labelling: other places of labels; `labels` is short for ``Labelling(table=labels)``.
         selection: which samples.
         reading: batch size, threads, limits, and what is known of the model's inputs.
         recorded: for images that no `preprocessing` is declared for: what an earlier run did to its images.
@@ -59,16 +62,28 @@ def open_source(
         DataError: nothing is there, nothing is accepted or chosen, several kinds are mixed, or a file is refused.
         UsageError: options that contradict each other or the data.
     """
-    chosen_by, how = selection or Selection(), reading or Reading()
+    labelled_by, chosen_by, how = _labelling(labels, labelling), selection or Selection(), reading or Reading()
     files = _found(os.fspath(path))
     kind = _kind(files, os.fspath(path), chosen_by)
-    data = _Data(os.fspath(path), [found for found in files if _is(kind, found)], labelling or Labelling(), how)
+    data = _Data(os.fspath(path), [found for found in files if _is(kind, found)], labelled_by, how)
     declared = preprocessing if isinstance(preprocessing, Preprocessing | None) else resolved(Path(preprocessing))
     records = data.arrays(declared) if kind == "arrays" else data.images(declared or recorded, files, kind)
     source = Batches(records, chosen_by, how)
     if not source.size:
         raise no_samples(os.fspath(path), ACCEPTED, suffixes_text(files), str(chosen_by))
     return source
+
+
+def _labelling(labels: str | os.PathLike[str] | None, labelling: Labelling | None) -> Labelling:
+    if labels is None:
+        return labelling or Labelling()
+    if labelling is None:
+        return Labelling(table=labels)
+    raise UsageError(
+        "QK1036",
+        "labels are to come from two places, labels and labelling",
+        hints=["give one of them: labels for a CSV file, labelling for the others"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

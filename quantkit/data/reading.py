@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from quantkit.core import arguments
 from quantkit.core.artifact import TensorSpec
 from quantkit.core.errors import UsageError
 from quantkit.core.plugins import did_you_mean
@@ -34,7 +34,7 @@ class Reading:
         inputs: the model's inputs, where known; array files and iterables tell samples from batches by them.
 
     Raises:
-        UsageError: a value out of its range.
+        UsageError: a value of another kind, or out of its range.
     """
 
     batch_size: int = 4
@@ -48,7 +48,8 @@ class Reading:
     inputs: tuple[TensorSpec, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses values that no run can use."""
+        """Refuses values of another kind, and those that no run can use."""
+        arguments.hold_fields(self)
         positive = ("batch_size", "workers", "max_image_pixels", "max_array_bytes")
         for name in positive:
             value = getattr(self, name)
@@ -75,19 +76,26 @@ class Reading:
 class Labelling:
     """Where labels come from when it is not the folder an image lies in; at most one of them.
 
+    >>> Labelling("val.csv").table
+    'val.csv'
+
     Args:
-        table: a CSV file with the columns file and label.
+        table: the path of a CSV file with the columns file and label.
         pattern: a regular expression searched in the path from the data folder on, with a group ``label``,
             such as ``r"^(?P<label>\\d+)_"`` for ``0230_n02105855.jpg``.
         member: the name of the labels in array files and dicts, when it is none of label, labels, y.
+
+    Raises:
+        UsageError: a value of another kind, or more than one place.
     """
 
-    table: Path | None = None
+    table: str | os.PathLike[str] | None = None
     pattern: str | None = None
     member: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses contradicting sources of labels."""
+        """Refuses values of another kind, and contradicting sources of labels."""
+        arguments.hold_fields(self)
         if sum(value is not None for value in (self.table, self.pattern, self.member)) > 1:
             raise UsageError(
                 "QK1036", "labels are to come from two places", hints=["give one of table, pattern, member"]

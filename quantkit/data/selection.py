@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from quantkit.core import arguments
 from quantkit.core.errors import UsageError
 from quantkit.core.plugins import did_you_mean
 
@@ -26,7 +27,7 @@ class Selection:
         exclude: names, or globs, of samples to leave out.
 
     Raises:
-        UsageError: a value out of its range, or both ways of taking a subset.
+        UsageError: a value of another kind or out of its range, or both ways of taking a subset.
     """
 
     shard: tuple[int, int] = (1, 1)
@@ -36,7 +37,8 @@ class Selection:
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses what selects nothing or contradicts itself."""
+        """Refuses values of another kind, and what selects nothing or contradicts itself."""
+        arguments.hold_fields(self)
         index, count = self.shard
         if not 1 <= index <= count:
             raise _refused(f"shard {index}/{count} does not exist", "shards are 1/n to n/n")

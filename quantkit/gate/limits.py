@@ -70,7 +70,10 @@ def _coverage(outcome: Outcome, least: float) -> Check:
     coverage = outcome.subject.coverage
     if coverage is None:
         raise unmeasured("INT8 nodes", outcome, "the runtime was not asked, or its answer not understood")
-    why = f"{coverage.integer} of {coverage.total} nodes run in integers; {value(least, 'share')} is asked for"
+    refuse_elsewhere("INT8 nodes", outcome)
+    simulated = ", as the Q/DQ pairs are computed in floats" if coverage.pairs and not coverage.integer else ""
+    found = f"{coverage.integer} of {coverage.total} nodes run in integers{simulated}"
+    why = f"{found}; {value(least, 'share')} is asked for"
     return _check(outcome, "int8-share", coverage.share, least, why, over=coverage.share < least)
 
 
@@ -86,7 +89,19 @@ def _scales(outcome: Outcome, most: int) -> Check:
     return replace(check, unit="")
 
 
-def unmeasured(what: str, outcome: Outcome, cause: str) -> TooLittleError:
+def refuse_elsewhere(what: str, outcome: Outcome) -> None:
+    """Refuses limits on how a model for TensorRT ran in ONNX Runtime, which computes its Q/DQ pairs in floats.
+
+    Raises:
+        TooLittleError: it did.
+    """
+    coverage, target = outcome.subject.coverage, outcome.subject.provenance.get("quantkit.target")
+    if target == "tensorrt" and coverage is not None and coverage.engine is None:
+        cause = "it is written for TensorRT, and ONNX Runtime ran it, which computes its Q/DQ pairs in floats"
+        raise unmeasured(what, outcome, cause, "compare in TensorRT: --backend tensorrt")
+
+
+def unmeasured(what: str, outcome: Outcome, cause: str, hint: str = "compare again, with it") -> TooLittleError:
     """The error for a limit on what this run does not know."""
     title = f"{what} of {outcome.subject.name} is limited but not known"
-    return TooLittleError("QK6020", title, where=outcome.subject.path, cause=cause, hints=["compare again, with it"])
+    return TooLittleError("QK6020", title, where=outcome.subject.path, cause=cause, hints=[hint])

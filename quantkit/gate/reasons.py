@@ -8,13 +8,16 @@ from quantkit.core.comparison import Interval
 from quantkit.core.figures import change, plain, value
 from quantkit.core.verdict import Verdict
 
+_PAIRS = "pairs"
+"""The fact of metrics that are counted by pairs of samples."""
+
 SHARED_RISK = "; alone it would fail, but the risk of that by chance is shared by all checks"
 
 
 def reason(
     verdict: Verdict, drop: Interval, limit: float, unit: str, *, samples: int, facts: Mapping[str, float]
 ) -> str:
-    """Why the verdict is what it is.
+    """Why the verdict is what it is; where `facts` know of pairs, these are what `samples` counts.
 
     >>> reason(Verdict.PASS, Interval(-0.001, -0.006, 0.004), 0.01, "share", samples=5000, facts={})
     'rose by 0.10 pp; the drop is at most 0.40 pp, and 1.00 pp is tolerated'
@@ -27,7 +30,8 @@ def reason(
         return f"{found}; {_worst(drop.high, unit)}, and {tolerated}{noise}"
     shared = SHARED_RISK if drop.low > limit else ""
     power = f"; {_power(facts, limit, unit)}{_needed(facts, unit)}"
-    return f"n = {samples}{_flips(samples, facts)}, {found}{power}{noise}{shared}"
+    pairs = f" {_PAIRS}" if _PAIRS in facts else ""
+    return f"n = {samples}{pairs}{_flips(samples, facts)}, {found}{power}{noise}{shared}"
 
 
 def reached(figure: Interval, asked: float, unit: str) -> str:
@@ -75,7 +79,7 @@ def _needed(facts: Mapping[str, float], unit: str) -> str:
         return ""
     supposed = facts.get("supposed_drop", 0.0)
     told = "if nothing is lost" if supposed == 0 else f"if it really {_moved(supposed, unit)}"
-    return f"; need ≈ {facts['needed']:.0f} samples {told}"
+    return f"; need ≈ {facts['needed']:.0f} {_PAIRS if _PAIRS in facts else 'samples'} {told}"
 
 
 def _noise(facts: Mapping[str, float], unit: str) -> str:

@@ -46,7 +46,7 @@ def _refuse_unquantized(outcome: Outcome, comparison: Comparison) -> None:
     cause, engine = None, subject.coverage.engine if subject.coverage else None
     if subject.digest == comparison.reference.digest and (engine is None or engine.is_floating):
         cause = "its file is the reference itself"
-    elif subject.coverage is not None and subject.coverage.integer == 0:
+    elif subject.coverage is not None and subject.coverage.integer == 0 and not subject.coverage.pairs:
         cause = f"0 of {subject.coverage.total} nodes run in integers"
     if cause:
         title = f"nothing in {subject.name} is quantized, so that it cannot lose anything"
@@ -80,7 +80,8 @@ def _refuse_shared(outcome: Outcome, comparison: Comparison) -> None:
     counted = known.get("calibrated_on") or comparison.data.get("calibrated_on", "")
     same = known.get("quantkit.samples_digest") == comparison.data.get("samples_sha256", "none")
     if same or (counted.isdecimal() and int(counted) > 0):
-        title = f"{samples if same else counted} of {samples} evaluated samples were also calibrated on"
+        about = "about " if "calibrated_on_interval" in known and not same else ""
+        title = f"{about}{samples if same else counted} of {samples} evaluated samples were also calibrated on"
         cause = "accuracy on them is better than on other data"
         # Leaving out all of them leaves nothing.
         without = [] if same else ["or calibrate or compare again without them: --exclude-samples GLOB"]

@@ -14,7 +14,7 @@ from quantkit.core.verdict import Check, Verdict
 from quantkit.gate.baseline import Timing, differences
 from quantkit.gate.deciding import Question
 from quantkit.gate.evidence import Evidence, Stored, apart
-from quantkit.gate.limits import unmeasured
+from quantkit.gate.limits import refuse_elsewhere, unmeasured
 from quantkit.gate.reasons import SHARED_RISK
 from quantkit.gate.rules import Rules
 from quantkit.gate.trials import Trial
@@ -98,10 +98,11 @@ def slower(comparison: Comparison, outcome: Outcome, rules: Rules, then: Timing 
 
     Raises:
         UsageError: a latency has no such percentile.
-        TooLittleError: it was not timed; silence would look like success.
+        TooLittleError: it was not timed, or not in the runtime that it is for; silence would look like success.
     """
     fp32, int8 = comparison.reference.latency, outcome.subject.latency
     for percentile in rules.latency:
+        refuse_elsewhere("latency", outcome)
         if fp32 is None or int8 is None:
             raise unmeasured("latency", outcome, "it was not timed in this run")
         yield _now(comparison, outcome, rules, Timed(int8, fp32, percentile))

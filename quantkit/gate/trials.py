@@ -42,6 +42,7 @@ class Trial:
         facts = {**evidence.facts, **power(question)}
         if verdict is not Verdict.INCONCLUSIVE:
             facts = {name: fact for name, fact in facts.items() if name not in ("needed", "supposed_drop")}
+        told = {**facts, **{name: fact for name, fact in self.summary.facts.items() if name == "pairs"}}
         return Check(
             model=self.model,
             metric=self.summary.metric,
@@ -54,7 +55,7 @@ class Trial:
             limit=self.limit,
             unit=self.summary.unit,
             title=self.summary.title,
-            reason=reason(verdict, drop, self.limit, self.summary.unit, samples=evidence.samples, facts=facts),
+            reason=reason(verdict, drop, self.limit, self.summary.unit, samples=evidence.samples, facts=told),
             improved=drop.high < 0,
             advisory=self.advisory,
             facts=facts,

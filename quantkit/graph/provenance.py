@@ -56,8 +56,10 @@ def facts(proto: ModelProto) -> dict[str, str]:
 
 
 def told(proto: ModelProto) -> dict[str, str]:
-    """What `stamp` wrote for people as well, under its whole keys, sorted."""
-    return {f"{PREFIX}{key}": fact for key, fact in sorted(facts(proto).items()) if key != _SAMPLE_HASHES}
+    """What `stamp` wrote for people as well, under its whole keys, sorted; no number of samples that is not known."""
+    unknown = ("samples", "0")
+    said = sorted(facts(proto).items())
+    return {f"{PREFIX}{key}": fact for key, fact in said if key != _SAMPLE_HASHES and (key, fact) != unknown}
 
 
 def sample_hashes(proto: ModelProto) -> SampleHashes | None:

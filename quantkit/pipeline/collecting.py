@@ -88,8 +88,9 @@ def collect(
 
     Args:
         model: a path, or what `load_model` or `from_torch` returned.
-        source: a `BatchSource`, or anything that can be iterated again and again and yields dicts of arrays,
-            (inputs, label) pairs or arrays, such as a PyTorch ``DataLoader``.
+        source: what `open_source` returned, or anything that can be iterated again and again and yields dicts of
+            arrays, (inputs, label) pairs or arrays, such as a list or a PyTorch ``DataLoader``; of a generator, the
+            function that makes it. It is gone through once.
         how: options; by default `Collecting()`.
         progress: told (samples done, samples in all or None).
         checkpoint: a file that statistics are saved to now and then; samples that it holds are not counted again.

@@ -31,7 +31,8 @@ from quantkit.graph import provenance
 from quantkit.graph.model import Model, already_quantized, load
 from quantkit.pipeline.backends import backend
 from quantkit.pipeline.models import AnyModel
-from quantkit.pipeline.overlaps import Overlaps, calibrated_on
+from quantkit.pipeline.overlaps import Overlaps, calibrated_on, notes_on_unrecorded
+from quantkit.pipeline.simulation import notes_on_simulation
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Comparing:
     Args:
         metrics: plug-in names with their options, as ``"psnr:peak=255"``, or ``"package.module:function"``; or metrics
             themselves by name. ``None`` computes every one that applies to the outputs and labels and needs no options.
+        others: every metric that applies is computed besides those of `metrics`.
         backend: plug-in name of the engine that runs all models.
         threads: threads of one call; ``None`` takes every core.
         device: where the models run, as ``"cuda:0"``; ``None`` leaves that to the backend.
@@ -61,6 +63,7 @@ class Comparing:
     """
 
     metrics: tuple[str, ...] | Mapping[str, Metric] | None = None
+    others: bool = False
     backend: str = "ort"
     threads: int | None = None
     device: str | None = None
@@ -123,6 +126,7 @@ def compare(
             {name: engines[name] for name in named},
             data,
             metrics,
+            others=how.others,
             progress=(lambda done: progress(done, data.size)) if progress else None,
         )
         noise = {}
@@ -148,7 +152,9 @@ def compare(
             *suspicions(models),
             *_prepared_otherwise(models, data.preprocessing),
             *shared.notes,
+            *notes_on_unrecorded(subjects.values(), calibrated),
             *evaluation.notes,
+            *notes_on_simulation(subjects[name] for name in named),
             *notes_on_noise(noise),
         ),
         noise=noise,

@@ -13,13 +13,12 @@ from quantkit.core.ranges import Range
 from quantkit.graph.choosable import choosable
 from quantkit.graph.quantized_layers import LayeredPlacement
 from quantkit.pipeline.experiments import EVERYTHING, NOTHING, experiments
+from quantkit.pipeline.following import FUSED
 from quantkit.pipeline.leaving_out import most_points
 from quantkit.pipeline.models import AnyModel, opened
 from quantkit.pipeline.sensing import Sensing, first, placement
 
 _RUNS = 4
-_FUSED = 0.5
-"""What is switched on and off cannot be fused with its neighbours: the real networks take about half as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def estimated(model: AnyModel, source: Any, *, how: Sensing | None = None) -> Es
     # Rounding to codes costs time wherever it is done.
     shares = sum(len(subset) for subset in plan.subsets) / len(plan.subsets[EVERYTHING])
     each = len(plan.subsets) * floats + shares * (integers - floats)
-    together = _FUSED * floats * (1 + most_points(len(plan.layers)))
+    together = FUSED * floats * (1 + most_points(len(plan.layers)))
     seconds = None if data.size is None else data.size * (each + together) + _timing(how, together)
     return Estimate(len(plan.layers), len(plan.subsets), data.size, seconds)
 

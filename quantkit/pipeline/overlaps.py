@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from quantkit.core.comparison import DOUBTFUL, Subject
@@ -24,6 +24,30 @@ def calibrated_on(model: Model) -> SampleHashes | None:
         return provenance.sample_hashes(model.proto)
     except ArtifactError as refusal:
         raise refusal.located(str(model.path or model.proto.graph.name)) from refusal.__cause__
+
+
+def notes_on_unrecorded(candidates: Iterable[Subject], calibrated: Mapping[str, SampleHashes | None]) -> list[str]:
+    """That nothing is known of an overlap, for models of quantkit's own that do not say what they were calibrated on.
+
+    From elsewhere no model says it, so that of those nothing is told.
+
+    Args:
+        candidates: with what the models say of their origin.
+        calibrated: candidate → what the samples are known by that it was calibrated on; one that is not here is not
+            asked.
+    """
+    names = [
+        candidate.name
+        for candidate in candidates
+        if candidate.name in calibrated
+        and calibrated[candidate.name] is None
+        and "quantkit.rule" in candidate.provenance
+        and candidate.provenance.get("quantkit.synthetic") != "true"
+    ]
+    if not names:
+        return []
+    were = f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}"
+    return [f"what {were} calibrated on is not recorded: whether these samples took part cannot be told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +78,15 @@ class Overlaps:
         return [f"{DOUBTFUL}{names}{told}" for told, names in named.items()]
 
     def told(self, candidate: Subject) -> Subject:
-        """The candidate, saying how many samples it was calibrated on: for the gate, which reads no sentences."""
+        """The candidate, saying how many samples it was calibrated on: for the gate, which reads no sentences.
+
+        An estimate comes with its interval.
+        """
         overlap = self.found.get(candidate.name)
         if overlap is None:
             return candidate
         known = {"calibrated_on": str(overlap.count), **candidate.provenance}
+        if overlap.interval is not None:
+            known["calibrated_on_interval"] = f"{overlap.interval[0]} to {overlap.interval[1]}"
         # In the order in which run.json holds them.
         return replace(candidate, provenance=dict(sorted(known.items())))

@@ -29,9 +29,14 @@ def calibrate_ranges(
 ) -> Calibration:
     """Chooses a range for every tensor.
 
+        from quantkit.calibrators.percentile import PercentileCalibrator
+        calibration = quantkit.calibrate_ranges(statistics, PercentileCalibrator(keep=99.9, symmetric=False))
+
     Args:
         statistics: what `collect` returned, several of them merged, or a loaded file.
-        calibrator: a rule's name (``"max"``, ``"entropy"``, ``"percentile"``, ``"mse"``) or a rule with options.
+        calibrator: a rule's name (``"max"``, ``"entropy"``, ``"percentile"``, ``"mse"``), or a rule with options, as
+            above: ``keep`` of `PercentileCalibrator`, ``bins`` of `quantkit.calibrators.entropy.EntropyCalibrator`,
+            and ``symmetric`` of every rule, which is True for them unless it is said otherwise.
         symmetric: whether rules given by name choose ranges for signed codes without a zero point, as TensorRT
             wants them.
         overrides: tensor name or glob → rule; the first that matches a tensor holds for it.

@@ -13,7 +13,6 @@ from quantkit.comparison.latency import Stopwatch
 from quantkit.core import arguments
 from quantkit.core.errors import TooLittleError
 from quantkit.core.ports import Backend, BatchSource, Samples
-from quantkit.core.sensitivity import SQNR
 from quantkit.data.checked import checked
 from quantkit.data.derived import Derived
 from quantkit.data.inputs import fixed_batch, has_batch_axis
@@ -35,9 +34,10 @@ class Sensing:
     Args:
         target: the runtime whose placement is taken apart: ``"ort-cpu"`` or ``"tensorrt"``.
         exclude: what stays in FP32 in any case.
-        metrics: as for `Comparing`, measured for every layer besides SQNR.
+        metrics: as for `Comparing`, measured for every layer besides SQNR, and compared besides those that apply.
         samples: at most so many, from the start of the source; ``None`` takes all.
-        limit_s: seconds after which no layer is measured any more; the worst are then known best.
+        limit_s: seconds for everything. The measuring ends earlier, the worst layers known best, as making, comparing
+            and timing the networks with layers left out has its part of them, on fewer samples where that is needed.
         reduce_range: 7-bit weights; ``None`` asks this processor, as `quantize` does.
         per_channel: a scale for each output channel of a weight.
         backend: plug-in name of the engine that runs all models.
@@ -82,7 +82,8 @@ class Sensing:
     def comparing(self) -> Comparing:
         """How the models with layers left out are compared; another runtime's latency would mean nothing."""
         return Comparing(
-            metrics=tuple(dict.fromkeys((SQNR, *self.metrics))) if self.metrics else None,
+            metrics=self.metrics or None,
+            others=True,
             backend=self.backend,
             threads=self.threads,
             device=self.device,

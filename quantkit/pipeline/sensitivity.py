@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +20,8 @@ from quantkit.graph.model import Model
 from quantkit.graph.quantized_layers import LayeredPlacement
 from quantkit.pipeline.comparing import Progress
 from quantkit.pipeline.experiments import experiments
-from quantkit.pipeline.leaving_out import LeavingOut, order_to_leave_out, steps
+from quantkit.pipeline.following import Following, timing_within
+from quantkit.pipeline.leaving_out import LeavingOut, most_points, order_to_leave_out, steps
 from quantkit.pipeline.models import AnyModel, opened
 from quantkit.pipeline.sensing import Sensing, first, placement
 from quantkit.pipeline.trials import Limit, Switchboard, Trials
@@ -53,6 +55,7 @@ def sensitivity(
         UsageError: a metric does not apply.
     """
     how = how or Sensing()
+    limit = Limit(how.clock, how.limit_s, how.clock())
     ready = opened(model)
     placed = placement(ready, how)
     metrics = by_name(how.metrics)
@@ -64,18 +67,35 @@ def sensitivity(
         plan = experiments(placed)
         choices, chosen = plan.choices(placed.codes(calibration, reduce_range=how.reduces_range))
         switched = choosable(ready, choices)
-        trials = Trials(plan, metrics, Limit(how.clock, how.limit_s, how.clock()))
+        made_s = limit.spent
         with how.engine().build(switched.model) as engine:
+            following = _following(placed, how, made_s, limit.spent - made_s)
+            trials = Trials(plan, metrics, limit, following)
             trials.run(Switchboard(engine, switched, chosen), data, progress)
         order = order_to_leave_out(placed, trials.alone, calibration.tensors)
         for nodes in steps(order)[1:]:
             candidates[nodes] = making.quantized(ready, calibration, nodes, Path(folder))
+        if following is not None and trials.extent.is_cut_short:
+            data = first(data, ready, following.samples(limit.left, trials.pace))
         points, comparison = making.compared(ready, candidates, data)
     return _told(placed, trials, order, (points, comparison), calibration, ready)
 
 
 def _making(how: Sensing) -> LeavingOut:
-    return LeavingOut(how.target, how.exclude, how.reduces_range, how.per_channel, how.comparing)
+    comparing = how.comparing
+    if how.limit_s is not None and (watch := comparing.stopwatch):
+        comparing = replace(comparing, stopwatch=replace(watch, limit_s=timing_within(how.limit_s, watch.limit_s)))
+    return LeavingOut(how.target, how.exclude, how.reduces_range, how.per_channel, comparing)
+
+
+def _following(placed: LayeredPlacement, how: Sensing, made_s: float, loaded_s: float) -> Following | None:
+    """What is to be done after the measuring, told by what making and loading the first network took."""
+    if how.limit_s is None:
+        return None
+    watch = how.comparing.stopwatch
+    points = most_points(len(placed.layers))
+    timing = 0.0 if watch is None else timing_within(how.limit_s, watch.limit_s)
+    return Following(how.limit_s, 1 + points, points * made_s, (1 + points) * loaded_s, timing)
 
 
 def _told(

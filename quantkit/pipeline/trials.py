@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,11 +21,12 @@ from quantkit.core.sensitivity_extent import Extent
 from quantkit.graph.choosable import Choosable
 from quantkit.pipeline.comparing import Progress
 from quantkit.pipeline.experiments import EVERYTHING, NOTHING, Experiments
+from quantkit.pipeline.following import Following, Pace
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """After how many seconds of a clock nothing new is begun; ``None`` never."""
+    """After how many seconds of a clock everything has to be done, what follows too; ``None`` never."""
 
     clock: Callable[[], float]
     seconds: float | None
@@ -35,9 +38,9 @@ class Limit:
         return self.clock() - self.started
 
     @property
-    def is_reached(self) -> bool:
-        """Whether the time is over."""
-        return self.seconds is not None and self.spent >= self.seconds
+    def left(self) -> float:
+        """Seconds until the end."""
+        return math.inf if self.seconds is None else self.seconds - self.spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,18 @@ class Trials:
     worst first as far as known. So whenever the time is over, the important ones are known, and the worst best.
     """
 
-    def __init__(self, plan: Experiments, metrics: Mapping[str, Metric], limit: Limit) -> None:
+    def __init__(
+        self, plan: Experiments, metrics: Mapping[str, Metric], limit: Limit, following: Following | None = None
+    ) -> None:
         self.plan = plan
         self._metrics = metrics
         self._limit = limit
+        self._following = following
         self._series = [Series(metrics) for _ in plan.subsets]
         self._sizes: list[int] = []
         self._is_cut_short = False
-        self._runs, self._spent = 0, 0.0
+        self._runs, self._spent, self._reading = 0, 0.0, 0.0
+        self._began = limit.spent
         self._size: int | None = None
 
     def run(self, board: Switchboard, source: BatchSource, progress: Progress | None) -> None:
@@ -80,8 +87,8 @@ class Trials:
         """
         variants = len(self.plan.subsets) - 1
         self._size = source.size
-        for samples in source:
-            if self._sizes and self._limit.is_reached:
+        for samples in self._read(source):
+            if self._sizes and self._is_over:
                 self._is_cut_short = True
                 break
             expected = self._opened(board.run(NOTHING, samples), samples)
@@ -93,8 +100,32 @@ class Trials:
                 self._runs += len(samples)
                 if progress:
                     progress(self._runs, None if source.size is None else source.size * variants)
-        self._spent = self._limit.spent
+        self._spent = self._limit.spent - self._began
         self._refuse_nothing()
+
+    def _read(self, source: BatchSource) -> Iterator[Samples]:
+        batches = iter(source)
+        while True:
+            before = self._limit.clock()
+            samples = next(batches, None)
+            self._reading += self._limit.clock() - before
+            if samples is None:
+                return
+            yield samples
+
+    @property
+    def pace(self) -> Pace:
+        """What a sample took so far; nothing before the first answer."""
+        running = self._limit.spent - self._began - self._reading if not self._spent else self._spent - self._reading
+        return Pace(self._reading / max(1, sum(self._sizes)), running / self._runs if self._runs else 0.0)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether what follows needs all the time that is left."""
+        if self._limit.seconds is None:
+            return False
+        kept = self._following.kept_s(self._size, self.pace) if self._following else 0.0
+        return self._limit.left <= kept
 
     def _opened(self, answered: Batch, samples: Samples) -> Batch:
         """The exact outputs, checked, and kept while others take their place."""
@@ -117,21 +148,21 @@ class Trials:
 
     def _first_look(self) -> Iterator[int]:
         for subset in self.plan.by_importance:
-            if self._known(EVERYTHING) and self._limit.is_reached:
+            if self._known(EVERYTHING) and self._is_over:
                 self._is_cut_short = True
                 return
             if subset != NOTHING:
                 yield subset
 
     def _closer_look(self) -> Iterator[int]:
-        seen = {NOTHING}
-        # A layer is measured whole or not at all, so that its figures are of the same samples.
-        for group in self._worst_first():
-            if self._limit.is_reached:
+        # A layer's figures are of the samples that all its subsets ran on, wherever the time is over.
+        for subset in dict.fromkeys(itertools.chain.from_iterable(self._worst_first())):
+            if subset == NOTHING:
+                continue
+            if self._is_over:
                 self._is_cut_short = True
                 return
-            yield from (subset for subset in dict.fromkeys(group) if subset not in seen)
-            seen.update(group)
+            yield subset
 
     def _worst_first(self) -> Iterator[Sequence[int]]:
         layers = [tuple(self.plan.of_layer(number).values()) for number in range(len(self.plan.layers))]
@@ -154,7 +185,8 @@ class Trials:
             raise TooLittleError(
                 "QK5005",
                 "the time was over before any layer was measured",
-                cause=f"of the time limit {max(self._limit.seconds or 0.0, 0.0):.3g} s were left for measuring",
+                cause=f"of the time limit {max(self._limit.seconds or 0.0, 0.0):.3g} s were left when the model was "
+                "read, and a part of that is for comparing",
                 hints=[
                     "--dry-run says how long measuring takes; give that to --time-limit",
                     "--calib takes ranges that are there already, instead of choosing them first",

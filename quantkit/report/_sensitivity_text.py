@@ -61,6 +61,9 @@ def _undone(found: Sensitivity, extent: Extent) -> Iterator[str]:
     if missing:
         names = enumerated([layer.node for layer in missing], _NAMED)
         yield f"not measured: {names}; any of them may cost more than those shown"
+    compared = max((summary.samples for point in found.points[:1] for summary in point.metrics), default=0)
+    if extent.samples is not None and found.points and compared < extent.samples:
+        yield f"compared: on {compared} of {extent.samples} samples, for which there was time"
     if extent.partly:
         yield f"measured in part, the rest shown as –: {enumerated(extent.partly, _NAMED)}"
     if missing or extent.partly:

@@ -18,7 +18,17 @@ _LINES = 30
 _LETTERS = 400
 
 # Digests that only a program compares, and a number that the doubt about it tells.
-_FOR_PROGRAMS = frozenset({"calibrated_on", "calibration", "model", "samples_digest", "samples_sha256", "version"})
+_FOR_PROGRAMS = frozenset(
+    {
+        "calibrated_on",
+        "calibrated_on_interval",
+        "calibration",
+        "model",
+        "samples_digest",
+        "samples_sha256",
+        "version",
+    }
+)
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

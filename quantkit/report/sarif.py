@@ -169,7 +169,7 @@ def _of_candidate(outcome: Outcome) -> Iterator[_Finding]:
         yield _Finding(_MADE_UP, subject, f"{name} was calibrated on made-up data.")
     if coverage is None:
         return
-    if coverage.total and not coverage.integer:
+    if coverage.total and not coverage.integer and not coverage.pairs:
         yield _Finding(_NOTHING_QUANTIZED, subject, f"0 of the {coverage.total} nodes of {name} run in integers.")
     for node in coverage.nodes:
         if node.precision != "int8":

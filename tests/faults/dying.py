@@ -48,6 +48,7 @@ class Output:
     name: str
     write: Callable[[Path, int], object]
     read: Callable[[Path], Any]
+    file: str = "file.onnx"
 
 
 def outputs(finished: Path, model: Path, folder: Path) -> list[Output]:
@@ -83,7 +84,7 @@ def outputs(finished: Path, model: Path, folder: Path) -> list[Output]:
         Output("statistics", lambda path, version: statistics_file.save(counted[version], path), statistics_file.load),
         Output("model", lambda path, version: exporter.write(ready, ranges[version], path), digest_of),
         Output("run", lambda path, version: run.save(compared[version], path), as_read(run.load)),
-        Output("report", lambda path, version: reported(path, folder / f"{version}.json"), digest_of),
+        Output("report", lambda path, version: reported(path, folder / f"{version}.json"), digest_of, "file.md"),
         Output("baseline", lambda path, version: baseline(version, path), as_read(baseline_file.load)),
         Output("baseline of two files", lambda path, version: baseline_of_two_files(version, path),
                as_read(baseline_file.load)),
@@ -96,9 +97,14 @@ def outputs(finished: Path, model: Path, folder: Path) -> list[Output]:
     ]  # fmt: skip
 
 
-def as_read(load: Callable[[Path], Any]) -> Callable[[Path], str]:
-    """What was read, in a form that can be compared."""
-    return lambda path: repr((load(path), getattr(load(path), "candidates", None)))
+def as_read(load: Callable[[Path], object]) -> Callable[[Path], str]:
+    """The digest of a file that can be read; it names the digest of the file beside it, if it has one."""
+
+    def read(path: Path) -> str:
+        load(path)
+        return digest_of(path)
+
+    return read
 
 
 def reported(path: Path, source: Path) -> None:
@@ -154,8 +160,8 @@ def _touches_files(called: Any) -> bool:
 
 def suffered(output: Output, folder: Path) -> int:
     """How often a child was killed while it wrote the new version; each time the old or the new one was there."""
-    path = folder / output.name / "file.onnx"
-    fresh = folder / output.name / "new" / "file.onnx"
+    path = folder / output.name / output.file
+    fresh = folder / output.name / "new" / output.file
     expected = []
     for version in (0, 1):
         output.write(fresh, version)
@@ -169,7 +175,7 @@ def suffered(output: Output, folder: Path) -> int:
             break
         assert output.read(path) in expected, f"{output.name}, step {step}: neither old nor new"
     assert output.read(path) == expected[1]
-    for name in ("file.onnx", "file.samples.jsonl", "file.onnx.json", "file.npz"):
+    for name in ("file.onnx", "file.md", "file.samples.jsonl", "file.onnx.json", "file.npz"):
         sweep(path.with_name(name))
     assert [left.name for left in path.parent.glob(".*")] == []
     return step - 1

@@ -170,7 +170,7 @@ CASES = [
     Case(24, "empty list", lambda _: read_object([]), "QK2101", ("0 calibration samples",)),
     Case(24, "filter", empty_filter, "QK2101", ("0 calibration samples", "--shard 4/4", "accepted: .jpg")),
     Case(25, "under the minimum", lambda _: read_object(X[:7]), "QK2102", ("7 samples", "--allow-few")),
-    Case(26, "generator", lambda _: read_object(row for row in [X]), "QK2103", ("only once", "wrapped(list(")),
+    Case(26, "generator", lambda _: read_object(row for row in [X]), "QK2103", ("only once", "list(batches())")),
     Case(27, "wrong name", lambda _: read_object([{"xx": X}]), "QK2106", ("'xx'", "did you mean 'x'?")),
     Case(
         27,

@@ -142,6 +142,16 @@ MISUSES: dict[str, tuple[Callable[[dict[str, Any]], object], str, str]] = {
         r"open_source\(\): path is a ndarray, not a path",
         "a folder",
     ),
+    "a table for the record of labels": (
+        lambda its: quantkit.open_source(its["folder"], labelling="val.csv"),  # type: ignore[arg-type]
+        "labelling is 'val.csv', not a Labelling",
+        "labels='val.csv'",
+    ),
+    "a number of samples for a selection": (
+        lambda its: quantkit.open_source(its["folder"], selection=500),  # type: ignore[arg-type]
+        "selection is 500, not a Selection",
+        r"quantkit.Selection\(max_samples=500\)",
+    ),
     "a mean that is no tuple": (
         lambda its: quantkit.Preprocessing(mean=0.5),  # type: ignore[arg-type]
         "mean is 0.5, not a tuple of numbers",

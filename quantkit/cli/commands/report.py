@@ -37,6 +37,17 @@ _WORDS = {"table": "a table", "markdown": "Markdown", "html": "HTML", "json": "J
 _UNJUDGED = ("table", "json")
 
 
+# Forms that are only written to files of their own, by an option each.
+_BESIDE = ("junit", "openmetrics", "annotations")
+
+
+def _form(text: str) -> str:
+    """A form to be shown, or to be the one output."""
+    if text in _BESIDE:
+        raise values.BadValueError("is not known", f"--{text} FILE writes it")
+    return values.plugin("quantkit.report")(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Render a run.json without running any model, in one form or in several at once.
@@ -62,7 +73,7 @@ class Report:
         str | None,
         Option(
             "the form (default: what the output's name ends in; table on standard output)",
-            parse=values.plugin("quantkit.report"),
+            parse=_form,
             metavar="table|markdown|html|json|sarif",
         ),
     ] = None

@@ -90,7 +90,7 @@ class Common:
     time_limit: Annotated[
         float | None,
         Option(
-            "stop after this time, such as 90s, 10m or 2h, as Ctrl-C would: what is done so far is kept "
+            "be done after this time, such as 90s, 10m or 2h: what is not done by then is left, what is done is kept "
             "(default: none)",
             parse=values.duration,
             metavar="TIME",

@@ -51,6 +51,17 @@ def test_a_reference_hardly_better_than_one_answer_for_all_is_suspected(right: i
     assert bool(notes) == suspected
 
 
+@pytest.mark.parametrize(("shifted", "offset"), [(6, False), (7, True)])
+def test_labels_that_leave_out_the_background_class_are_told_with_the_offset(shifted: int, offset: bool) -> None:
+    labels = np.arange(30, dtype=np.int64) % 10
+    predicted = np.where(np.arange(30) < shifted, labels + 1, -1)
+    rows = columns(30) | {"top1_reference": predicted == labels, "predicted_reference": predicted}
+    (note,) = notes_on({"int8": rows}, labels, obstacles={}, undivided={})
+    assert note.startswith(DOUBTFUL)
+    assert ("on 7 it predicts the label plus 1" in note and "--label-offset 1" in note) == offset
+    assert ("look at the preprocessing" in note) != offset
+
+
 def test_few_samples_are_no_ground_for_suspicion() -> None:
     rows = {name: values[:19] for name, values in columns(30).items()} | {"top1_reference": np.zeros(19, np.bool_)}
     assert notes_on({"int8": rows}, np.zeros(19, np.int64), obstacles={}, undivided={}) == ()

@@ -152,6 +152,7 @@ def test_what_can_be_gone_through_only_once_is_refused_with_the_way_out(single: 
         wrapped(single)
     assert refusal.value.code == "QK2103"
     assert "give the function that makes it, without calling it" in refusal.value.hints[0]
+    assert not any("wrapped" in hint for hint in refusal.value.hints)
 
 
 @pytest.mark.parametrize("path", ["calib/", Path("calib")], ids=repr)

@@ -69,6 +69,24 @@ def test_a_preprocessing_that_cannot_fit_is_refused_before_an_image_is_read(tmp_
         open_source(flat_folder(tmp_path), preprocessing=PRESETS["imagenet"], reading=reading)
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_labels_from_a_table_need_its_path_only(tmp_path: Path, kind: type) -> None:
+    photos, table = flat_folder(tmp_path / "photos", 2), kind(tmp_path / "val.csv")
+    Path(table).write_text("00.png,7\n01.png,5\n")
+    by_path = open_source(photos, labels=table, preprocessing=RAW)
+    by_record = open_source(photos, labelling=Labelling(table), preprocessing=RAW)
+    for source in (by_path, by_record):
+        (samples,) = source
+        assert samples.labels is not None
+        assert samples.labels.tolist() == [7, 5]
+
+
+def test_labels_by_path_and_by_record_are_refused_together(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="labels are to come from two places, labels and labelling") as refusal:
+        open_source(flat_folder(tmp_path), labels="val.csv", labelling=Labelling(pattern="x"), preprocessing=RAW)
+    assert refusal.value.code == "QK1036"
+
+
 def test_a_missing_path_is_met_with_the_nearest_one(tmp_path: Path) -> None:
     flat_folder(tmp_path / "calib")
     with pytest.raises(DataError, match="there is no data at") as refusal:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from quantkit.core.errors import UsageError
 from quantkit.data.reading import MOST_WORKERS, Labelling, Reading, available_processors
+from quantkit.data.selection import Selection
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,17 @@ def test_threads_follow_the_processors_up_to_a_limit() -> None:
 def test_labels_from_two_places_are_refused() -> None:
     with pytest.raises(UsageError, match="labels are to come from two places"):
         Labelling(table=Path("labels.csv"), pattern="(?P<label>x)")
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (partial(Labelling, 7), "Labelling: table is 7, not a path"),  # type: ignore[arg-type]
+        (partial(Reading, batch_size="16"), "Reading: batch_size is '16', not a whole number"),  # type: ignore[arg-type]
+        (partial(Selection, shard="1/2"), "Selection: shard is '1/2', not 2 whole numbers"),  # type: ignore[arg-type]
+    ],
+    ids=["table", "batch", "shard"],
+)
+def test_values_of_another_kind_are_refused(record: Callable[[], object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        record()

@@ -224,11 +224,6 @@ class Stages:
             warn_of_doubts(notes[-1:])
         if absent := statistics.absent:
             notes.append(incomplete(absent))
-        if self.engines is None and self.asked.quantization.target != "ort-cpu":
-            notes.append(
-                f"the models are for {self.asked.quantization.target}; ONNX Runtime ran them here, which shows "
-                "their accuracy and not their speed"
-            )
         return notes
 
     def reported(

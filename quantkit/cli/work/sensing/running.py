@@ -39,14 +39,18 @@ _GENEROUS = 1.25
 """A machine is not always as quick as it was."""
 
 
-def measured(asked: Sense, terminal: Terminal) -> Result:
+def measured(asked: Sense, terminal: Terminal, *, started: float) -> Result:
     """Measures every layer, in the time that there is, and writes what came of it.
+
+    Args:
+        asked: what to measure, and how.
+        terminal: where progress is shown.
+        started: when the time began to run, by `time.monotonic`.
 
     Raises:
         UsageError: options of which one would silently do nothing.
         SetupError: a page was asked for, and the library that draws is missing.
     """
-    started = time.monotonic()
     _refuse_contradictions(asked)
     model = asked.quantization.opened(cast(Path, asked.model))  # an option that is required was seen to before
     how = _how(asked)
@@ -56,12 +60,11 @@ def measured(asked: Sense, terminal: Terminal) -> Result:
         return _planned(asked, estimated(model, source, how=how))
     with _held(asked) as page:
         calibration = _calibration(asked, model, source, terminal)
-        before = time.monotonic() - started
         if asked.common.time_limit is not None:
-            how = replace(how, limit_s=asked.common.time_limit - before)
+            how = replace(how, limit_s=asked.common.time_limit - (time.monotonic() - started))
         with terminal.progressing("measuring layers") as advance:
             found = sensitivity(model, calibration, source, how=how, progress=advance)
-        found = _continued(_remarked(found, asked), asked, terminal.command_line, before=before)
+        found = _continued(_remarked(found, asked), asked, terminal.command_line, whole_s=time.monotonic() - started)
         return _written(found, asked.output, page)
 
 
@@ -138,12 +141,12 @@ def _remarked(found: Sensitivity, asked: Sense) -> Sensitivity:
     return replace(found, notes=(*notes, *found.notes))
 
 
-def _continued(found: Sensitivity, asked: Sense, command_line: str, *, before: float) -> Sensitivity:
-    """With the command that measures everything, where there was no time for it."""
+def _continued(found: Sensitivity, asked: Sense, command_line: str, *, whole_s: float) -> Sensitivity:
+    """With the command that measures everything, where there was no time for it; all of this took `whole_s`."""
     extent = found.extent
     if extent is None or not extent.is_cut_short or not command_line:
         return found
-    limit = None if extent.whole_s is None else before + extent.whole_s
+    limit = None if extent.whole_s is None else whole_s - extent.seconds + extent.whole_s
     again = with_time(command_line, limit)
     return replace(found, extent=replace(extent, limit_s=asked.common.time_limit, go_on=again))
 
