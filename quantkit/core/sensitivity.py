@@ -144,6 +144,7 @@ class Sensitivity:
         reference_latency: of the FP32 network, measured together with the points.
         data: where the samples come from. environment: versions, threads, instruction set.
         notes: what a reader has to know about the figures.
+        over_clipped: tensors of which the ranges let much of their energy saturate, so that other ranges may do better.
     """
 
     model: str
@@ -162,6 +163,7 @@ class Sensitivity:
     data: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    over_clipped: tuple[str, ...] = ()
 
     @property
     def quantized(self) -> tuple[Layer, ...]:

@@ -63,6 +63,8 @@ def _sensitivity(entry: Mapping[str, Any]) -> Sensitivity:
         data=texts(entry["data"]),
         environment=texts(entry["environment"]),
         notes=tuple(text(note) for note in entries(entry["notes"])),
+        # Files of before there was such a list have none.
+        over_clipped=tuple(text(tensor) for tensor in entries(entry.get("over_clipped", []))),
     )
 
 

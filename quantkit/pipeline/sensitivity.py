@@ -129,4 +129,5 @@ def _told(
         data=comparison.data,
         environment=comparison.environment,
         notes=comparison.notes,
+        over_clipped=tuple(calibration.noted("over-clipped")),
     )

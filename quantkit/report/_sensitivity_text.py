@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from quantkit.core.timing import time_ratio
 
 _NAMED = 6
 """Layers that a sentence names."""
+
+_RULES = ("mse", "percentile", "max")
+"""What to try where a rule lets too much saturate."""
 
 
 class Counsel(NamedTuple):
@@ -107,6 +111,7 @@ def _unseen(found: Sensitivity, advice: Advice, truth: MetricSummary) -> Counsel
         lost = change(most, truth.unit).removeprefix("+")
         reasons.append(f"a loss of up to {lost} remains possible: more samples tell (--max-samples)")
     told = Counsel("nothing needs to be left out, as far as these samples show", tuple(reasons))
+    told = told._replace(reasons=(*told.reasons, *_other_rules(found)))
     point = found.point(advice.reserve) if advice.reserve else None
     if point is None:
         return told._replace(reasons=(*told.reasons, *_slow(found)))
@@ -128,7 +133,9 @@ def _to_leave_out(found: Sensitivity, advice: Advice, truth: MetricSummary) -> C
     reasons += [f"what that gives back: {_gained(found)}", *_price(found, point)]
     if advice.metric == SQNR:
         reasons.append(_UNLABELLED)
-    return Counsel(f"leave {_first(point)} in FP32", tuple(reasons), _with(found), point.flags)
+    others = tuple(_other_rules(found))
+    headline = f"{'try other ranges first; or else ' if others else ''}leave {_first(point)} in FP32"
+    return Counsel(headline, (*others, *reasons), _with(found), point.flags)
 
 
 def _not_won(found: Sensitivity, advice: Advice, truth: MetricSummary) -> Counsel:
@@ -137,9 +144,23 @@ def _not_won(found: Sensitivity, advice: Advice, truth: MetricSummary) -> Counse
     helping = (
         "what may help: other ranges (--method mse, or calibrate on more samples), more samples here (--max-samples)"
     )
-    told = Counsel(f"{lost}leave nothing out: that it gives anything back is not shown", (why, helping))
+    reasons = (why, *_other_rules(found), helping)
+    told = Counsel(f"{lost}leave nothing out: that it gives anything back is not shown", reasons)
     point = found.point(advice.reserve) if advice.reserve else None
     return told if point is None else _with_a_try(told, found, point, "to try it")
+
+
+def _other_rules(found: Sensitivity) -> Iterator[str]:
+    """The command that tries other rules, where the one that was used takes much away from tensors."""
+    if found.over_clipped:
+        named = enumerated(found.over_clipped, _NAMED)
+        yield f"the ranges by {found.rule} let much of the energy saturate of {named}"
+        others = ",".join(rule for rule in _RULES if rule != found.rule)
+        options = "" if found.target == "ort-cpu" else f" --target {found.target}"
+        yield (
+            "other ranges may give more back, with nothing left out: "
+            f"quantkit calibrate {shlex.quote(found.path)} --data DATA --method {others}{options} compares them"
+        )
 
 
 _UNLABELLED = (

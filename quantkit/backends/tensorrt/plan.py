@@ -150,6 +150,15 @@ def _record_of(path: Path) -> PlanRecord:
             cause="a plan is code; without the record nobody can tell who built it",
             hints=["build it again", "--trust-engine, for a plan whose origin you know"],
         )
+    return record_in(place)
+
+
+def record_in(place: Path) -> PlanRecord:
+    """The record in the file `place`, whatever that is called.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
     with readable(place):
         content = place.read_bytes()
     try:

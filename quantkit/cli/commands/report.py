@@ -41,7 +41,7 @@ _UNJUDGED = ("table", "json")
 _BESIDE = ("junit", "openmetrics", "annotations")
 
 
-def _form(text: str) -> str:
+def _one_form(text: str) -> str:
     """A form to be shown, or to be the one output."""
     if text in _BESIDE:
         raise values.BadValueError("is not known", f"--{text} FILE writes it")
@@ -73,7 +73,7 @@ class Report:
         str | None,
         Option(
             "the form (default: what the output's name ends in; table on standard output)",
-            parse=_form,
+            parse=_one_form,
             metavar="table|markdown|html|json|sarif",
         ),
     ] = None

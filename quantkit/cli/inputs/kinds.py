@@ -1,4 +1,4 @@
-"""Which of the files that quantkit writes a JSON file is."""
+"""Whether a file is a JSON document of quantkit, and which."""
 
 from __future__ import annotations
 
@@ -11,6 +11,26 @@ from quantkit.core.errors import ArtifactError
 from quantkit.core.files import readable
 from quantkit.core.json_values import MALFORMED, decoded
 from quantkit.core.run_document import SCHEMA as RUN
+
+
+def is_document(path: Path) -> bool:
+    """Whether the file at `path` is JSON with a schema of quantkit's, whatever it is called.
+
+    Raises:
+        SetupError: no permission to read it.
+    """
+    if not path.is_file():
+        return False
+    with readable(path), path.open("rb") as file:
+        # A model may be large, and its first bytes say that it is no text.
+        head = file.read(file_kinds.HEAD)
+        if file_kinds.of_head(head) not in file_kinds.SERVED:
+            return False
+        content = head + file.read()
+    try:
+        return str(decoded(content)["schema"]).startswith("quantkit.")
+    except MALFORMED:
+        return False
 
 
 def kind_of(path: Path) -> str:

@@ -90,8 +90,7 @@ class Common:
     time_limit: Annotated[
         float | None,
         Option(
-            "be done after this time, such as 90s, 10m or 2h: what is not done by then is left, what is done is kept "
-            "(default: none)",
+            "stop by this time, such as 90s, 10m or 2h: what is done by then is kept (default: none)",
             parse=values.duration,
             metavar="TIME",
         ),

@@ -10,7 +10,7 @@ from typing import Any
 from quantkit.backends.tensorrt import plan
 from quantkit.backends.tensorrt.plan import PlanRecord
 from quantkit.cli.command import Result
-from quantkit.cli.inputs.kinds import kind_of
+from quantkit.cli.inputs.kinds import is_document, kind_of
 from quantkit.cli.options.model import ModelOptions
 from quantkit.cli.process.outputs import size_text
 from quantkit.cli.process.terminal import Terminal
@@ -45,12 +45,13 @@ def _of(path: Path, options: ModelOptions, terminal: Terminal, *, verbose: bool)
     suffix = path.suffix.lower()
     if suffix in ENGINES:
         return _of_engine(path)
-    if suffix in (".safetensors", ".json") and options != ModelOptions():
+    is_json = suffix == ".json" or (suffix != ".safetensors" and is_document(path))
+    if (is_json or suffix == ".safetensors") and options != ModelOptions():
         title = f"options about models say nothing of {path.name}"
         raise UsageError("QK1087", title, hints=[f"quantkit inspect {path}"])
     if suffix == ".safetensors":
         return _of_statistics(statistics_file.load(path), path, verbose=verbose)
-    if suffix == ".json":
+    if is_json:
         return _of_json(path, terminal, verbose=verbose)
     loaded = load(path)
     if already_quantized(loaded) and not options.requantize:
@@ -73,11 +74,12 @@ def _of_engine(path: Path) -> Result:
     return _of_record(plan.record(path), path)
 
 
-def _of_record(record: PlanRecord, path: Path) -> Result:
-    matches = digest_of(path) == record.sha256 if path.exists() else None
+def _of_record(record: PlanRecord, path: Path | None) -> Result:
+    """The record of the plan at `path`; ``None`` where its name does not say of which."""
+    matches = digest_of(path) == record.sha256 if path and path.exists() else None
     content = {True: "as recorded", False: "NOT what was recorded: changed or damaged", None: "not there"}[matches]
     rows = [
-        ["plan", f"{path}, {content}"],
+        ["plan", f"{path}, {content}" if path else "not known: a record lies beside its plan, as NAME.plan.json"],
         ["TensorRT", record.machine.tensorrt],
         ["GPU", f"{record.machine.gpu}, compute capability {record.machine.compute_capability}"],
         ["model sha256", record.model],
@@ -86,7 +88,7 @@ def _of_record(record: PlanRecord, path: Path) -> Result:
         *([["calibrated on", _contents(record.sample_hashes)]] if record.sample_hashes else []),
     ]
     known = replace(record, sample_hashes=None).to_document()
-    document = {"command": "inspect", "kind": "engine", "path": str(path), "matches": matches, "record": known}
+    document = {"command": "inspect", "kind": "engine", "path": path and str(path), "matches": matches, "record": known}
     return Result("\n".join(aligned(rows, indent="")), document)
 
 
@@ -95,7 +97,8 @@ def _of_json(path: Path, terminal: Terminal, *, verbose: bool) -> Result:
     if kind == CALIBRATION:
         return _of_calibration(Calibration.load(path), path, verbose=verbose)
     if kind == plan.SCHEMA:
-        return _of_engine(path.with_suffix(""))
+        of = path.with_suffix("")
+        return _of_engine(of) if plan.sidecar(of) == path else _of_record(plan.record_in(path), None)
     if kind == sensitivity_file.SCHEMA:
         return _of_sensitivity(path, verbose=verbose)
     comparison = run.load(path)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import onnx
 import onnxruntime
 import pytest
 from onnx import ModelProto
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
 from quantkit.backends._ort_coverage import measured_coverage
+from quantkit.core.arrays import Batch
 from quantkit.core.artifact import SerializedModel
 from quantkit.core.comparison import Coverage
 from quantkit.core.errors import ModelError
@@ -93,6 +98,34 @@ def test_what_float_fusion_swallows_is_not_called_integer() -> None:
 def test_a_model_in_floats_has_no_integer_nodes() -> None:
     coverage = covered(network("[conv] c = Conv (x, v, b) [act] y = Relu (c)").proto)
     assert (coverage.integer, coverage.total) == (0, 2)
+
+
+def test_pairs_are_counted_whether_or_not_they_are_fused() -> None:
+    model = network("[conv1] c = Conv (x, v, b) [relu] r = Relu (c) [conv2] y = Conv (r, v)")
+    found = [covered(quantized(model, [BATCH], target=target)) for target in ("ort-cpu", "tensorrt")]
+    assert [coverage.integer for coverage in found] == [3, 0]
+    assert all(coverage.pairs > 0 for coverage in found)
+    assert covered(model.proto).pairs == 0
+
+
+class Once(CalibrationDataReader):  # type: ignore[misc]
+    """The batch, to ONNX Runtime's own calibration."""
+
+    def __init__(self) -> None:
+        self.left = [BATCH]
+
+    def get_next(self) -> Batch | None:
+        return self.left.pop() if self.left else None
+
+
+def test_operators_of_integers_need_no_pairs(tmp_path: Path) -> None:
+    model = network("[conv] c = Conv (x, v, b) [act] t = Tanh (c) [fc] y = MatMul (t, m)")
+    onnx.save(model.proto, tmp_path / "fp32.onnx")
+    quantize_static(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", Once(), quant_format=QuantFormat.QOperator)
+    coverage = covered(onnx.load(tmp_path / "int8.onnx"))
+    assert {node.operator: node.precision for node in coverage.nodes} == {
+        "QLinearConv": "int8", "Tanh": "fp32", "QLinearMatMul": "int8"
+    }  # fmt: skip
 
 
 def test_nodes_without_names_go_by_what_they_make() -> None:

@@ -26,7 +26,7 @@ from quantkit.core.verdict import Judgement, Verdict
 from quantkit.gate.judging import exit_code, judge
 from quantkit.gate.rules import Rules
 from quantkit.gate.updating import Change, updated
-from tests.gate_runs import graded, hits, of, outcome, run
+from tests.gate_runs import INT8, graded, hits, of, outcome, run
 
 ONE_POINT = Rules(tolerances={"top1": Tolerance(max_drop=Drop(1, "pp"))})
 TODAY = Change("first", "2026-11-21")
@@ -61,6 +61,16 @@ def test_an_open_question_says_how_many_samples_would_tell() -> None:
     assert "n = 500, flips 3.2 %" in check.reason
     assert "MDE 2.07 pp > tolerance 0.75 pp" in check.reason
     assert f"need ≈ {check.facts['needed']:.0f} samples" in check.reason
+
+
+def test_where_pairs_are_counted_pairs_are_what_is_lacking() -> None:
+    made = run(400, regressed=8, fixed=8)
+    top1 = made.candidates[0].metrics[0]
+    check = judge(changed(made, metrics=(replace(top1, facts={**top1.facts, "pairs": 400.0}),))).checks[0]
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.reason.startswith("n = 400 pairs, flips 4.0 %")
+    assert f"need ≈ {check.facts['needed']:.0f} pairs if nothing is lost" in check.reason
+    assert "pairs" not in check.facts
 
 
 def test_exit_codes_follow_what_was_asked_for() -> None:
@@ -261,6 +271,27 @@ FLOAT_ONLY = Coverage((NodeCoverage("conv", "Conv", "fp32"),))
 def test_what_allows_no_verdict_is_refused(comparison: Comparison, kind: type[QuantkitError], message: str) -> None:
     with pytest.raises(kind, match=message):
         judge(comparison)
+
+
+SIMULATED = replace(FLOAT_ONLY, pairs=3)
+
+
+def test_pairs_that_are_computed_in_floats_are_quantized_all_the_same() -> None:
+    simulated = subject(run(), coverage=SIMULATED)
+    assert judge(simulated, ONE_POINT).verdict is Verdict.PASS
+    check = judge(simulated, replace(ONE_POINT, min_int8_share=0.5)).checks[-1]
+    assert check.verdict is Verdict.FAIL
+    assert check.reason.startswith("0 of 1 nodes run in integers, as the Q/DQ pairs are computed in floats; 50.00 %")
+
+
+@pytest.mark.parametrize("rules", [Rules(min_int8_share=0.5), Rules(latency={"p50": 9.0})], ids=["coverage", "latency"])
+def test_how_a_model_for_tensorrt_runs_elsewhere_is_not_judged(rules: Rules) -> None:
+    made = subject(run(), coverage=replace(INT8, pairs=3), provenance={"quantkit.target": "tensorrt"})
+    with pytest.raises(TooLittleError, match=r"QK6020.*is limited but not known") as refusal:
+        judge(made, rules)
+    assert "written for TensorRT" in (refusal.value.cause or "")
+    engines = subject(made, coverage=Coverage(INT8.nodes, EngineLayers({"int8": 1}, 0)))
+    assert judge(engines, rules).checks[-1].verdict is Verdict.PASS
 
 
 def test_labels_that_are_no_classes_are_why_there_is_no_accuracy() -> None:

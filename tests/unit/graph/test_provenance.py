@@ -84,3 +84,10 @@ def test_damaged_hashes_are_refused(text: str) -> None:
     proto.metadata_props.add(key=f"{PREFIX}sample_hashes", value=text)
     with pytest.raises(ArtifactError, match=r"QK3224.*is damaged(.|\n)*hint:\s+quantize again"):
         sample_hashes(proto)
+
+
+def test_a_number_of_samples_that_is_not_known_is_told_to_nobody() -> None:
+    unknown = replace(CALIBRATION, provenance=replace(CALIBRATION.provenance, samples=0))
+    said = told(stamped(calibration=unknown))
+    assert "quantkit.samples" not in said
+    assert said["quantkit.rule"] == "max"

@@ -17,10 +17,12 @@ from quantkit.core.comparison import DOUBTFUL, Comparison, Subject
 from quantkit.core.errors import ArtifactError, DataError
 from quantkit.core.sample_hashes import SampleHashes
 from quantkit.core.statistics import SampleId
+from quantkit.data.overlap import Overlap
 from quantkit.data.selection import Selection
 from quantkit.gate.rules import Rules
 from quantkit.pipeline.comparing import Comparing
-from quantkit.pipeline.overlaps import Overlaps
+from quantkit.pipeline.overlaps import Overlaps, notes_on_unrecorded
+from tests.gate_runs import run
 
 UNTIMED = Comparing(metrics=("sqnr",), stopwatch=None)
 RNG = np.random.default_rng(0)
@@ -135,6 +137,50 @@ def changed(int8: Artifact, hashes: str | None, to: Path) -> Path:
 def test_a_model_that_does_not_say_raises_no_alarm(model: quantkit.Model, int8: Artifact, tmp_path: Path) -> None:
     old = changed(int8, None, tmp_path / "old.onnx")
     assert doubts(quantkit.compare(model, old, CALIBRATED, how=UNTIMED)) == []
+
+
+def test_that_it_does_not_say_is_a_note_where_quantkit_made_it(
+    model: quantkit.Model, int8: Artifact, tmp_path: Path
+) -> None:
+    old = changed(int8, None, tmp_path / "old.onnx")
+    said = "what old was calibrated on is not recorded: whether these samples took part cannot be told"
+    for path, how, notes in (
+        (old, UNTIMED, [said]),
+        (old, replace(UNTIMED, overlap=False), []),
+        (stripped(old, tmp_path / "bare.onnx"), UNTIMED, []),
+        (int8.path, UNTIMED, []),
+    ):
+        comparison = quantkit.compare(model, path, OTHERS, how=how)
+        assert [note for note in comparison.notes if "recorded" in note] == notes
+
+
+def stripped(path: Path, to: Path) -> Path:
+    """The model without a word of its origin, as from elsewhere."""
+    proto = onnx.load(path)
+    del proto.metadata_props[:]
+    onnx.save(proto, to)
+    return to
+
+
+def test_models_that_do_not_say_are_named_together_and_made_up_data_is_nobodys_sample() -> None:
+    own = {"quantkit.rule": "max"}
+    candidates = [Subject(name, "m.onnx", "0" * 64, 1, provenance=own) for name in ("a", "b")]
+    made_up = Subject("c", "m.onnx", "0" * 64, 1, provenance={**own, "quantkit.synthetic": "true"})
+    assert notes_on_unrecorded([*candidates, made_up], dict.fromkeys("abc")) == [
+        "what a, b were calibrated on is not recorded: whether these samples took part cannot be told"
+    ]
+
+
+def test_an_estimate_is_told_to_the_gate_as_one() -> None:
+    found = Overlaps({"int8": Overlap(293, 1000, "a.png", (250, 340)), "fp16": Overlap(3, 1000, "a.png")})
+    candidate = replace(run().candidates[0].subject, name="int8")
+    told = found.told(candidate)
+    assert told.provenance["calibrated_on_interval"] == "250 to 340"
+    assert list(told.provenance) == sorted(told.provenance)
+    assert "calibrated_on_interval" not in found.told(replace(candidate, name="fp16")).provenance
+    doubtful = replace(run(1000), candidates=(replace(run(1000).candidates[0], subject=told),))
+    with pytest.raises(DataError, match=r"QK6009.*about 293 of 1000 evaluated samples were also calibrated on"):
+        quantkit.judge(doubtful)
 
 
 @pytest.mark.parametrize("written", ["", "{", "null", "[1]", '{"distinct":3,"lowest":""}'])

@@ -184,6 +184,11 @@ def test_a_model_without_an_integer_node_is_an_error() -> None:
     assert found[1]["message"]["text"].endswith("no reason is known")
 
 
+def test_pairs_that_are_computed_in_floats_are_no_lack_of_quantization() -> None:
+    coverage = Coverage((NodeCoverage("a", "Conv", "fp32"),), pairs=3)
+    assert [each["ruleId"] for each in results(with_candidate(coverage=coverage))] == ["QK6030"]
+
+
 def test_a_finding_stays_the_same_whatever_else_changes() -> None:
     before = fingerprints(comparison())
     assert len(set(before)) == len(before)

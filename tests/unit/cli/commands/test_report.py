@@ -136,5 +136,13 @@ def test_what_would_do_nothing_is_refused(command: Command, finished: Path, word
     assert told in refusal.notes
 
 
+@pytest.mark.parametrize("form", ["junit", "openmetrics", "annotations"])
+def test_forms_with_an_option_of_their_own_are_told_by_it(command: Command, finished: Path, form: str) -> None:
+    refusal = command("report", finished / "run.json", "--to", form)
+    assert refusal.exit_code == 2
+    assert f"error[QK1076]: --to '{form}' is not known" in refusal.notes
+    assert f"--{form} FILE writes it" in refusal.notes
+
+
 def test_no_thumbnails_may_be_promised_where_there_would_be_none(command: Command, finished: Path) -> None:
     assert command("report", finished / "run.json", "--html", "page.html", "--no-thumbnails").exit_code == 0
