@@ -123,7 +123,17 @@ def _speeds(comparison: Comparison) -> list[str]:
     found = [
         (outcome.subject, time_ratio(reference.latency, outcome.subject.latency)) for outcome in comparison.candidates
     ]
-    return [f"{subject.name}: {speed(ratio, subject, reference.name)}" for subject, ratio in found if ratio]
+    return [
+        f"{subject.name}: {speed(ratio, subject, reference.name)}"
+        for subject, ratio in found
+        if ratio and not _is_simulated(subject)
+    ]
+
+
+def _is_simulated(subject: Subject) -> bool:
+    """Whether it is written for TensorRT and ran elsewhere, which shows nothing about its speed."""
+    is_engine = subject.coverage is not None and subject.coverage.engine is not None
+    return subject.provenance.get("quantkit.target") == "tensorrt" and not is_engine
 
 
 def speed(ratio: Interval, subject: Subject, reference: str) -> str:

@@ -102,6 +102,18 @@ def test_a_run_that_was_not_timed_or_by_no_blocks_says_nothing_of_speed() -> Non
         assert not any("as fast as" in line for section in told for line in section.lines)
 
 
+def test_nothing_is_said_of_the_speed_of_a_model_for_tensorrt_that_ran_elsewhere() -> None:
+    first, *others = comparison().candidates
+    coverage = first.subject.coverage
+    assert coverage is not None
+    for_gpus = replace(
+        first.subject, provenance={"quantkit.target": "tensorrt"}, coverage=replace(coverage, engine=None)
+    )
+    whole = replace(comparison(), candidates=(replace(first, subject=for_gpus), *others))
+    told = [line.partition(":")[0] for line in lines(whole, "What this shows") if "as fast as" in line]
+    assert told == ["entropy"]
+
+
 def test_a_doubt_about_every_figure_comes_before_them() -> None:
     whole = replace(comparison(), notes=("small", f"{DOUBTFUL}the labels look wrong"))
     assert lines(whole, "What this shows")[0] == "the labels look wrong"
