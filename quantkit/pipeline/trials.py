@@ -74,7 +74,7 @@ class Trials:
         self._sizes: list[int] = []
         self._is_cut_short = False
         self._runs, self._spent, self._reading = 0, 0.0, 0.0
-        self._began = limit.spent
+        self._began = 0.0
         self._size: int | None = None
 
     def run(self, board: Switchboard, source: BatchSource, progress: Progress | None) -> None:
@@ -87,6 +87,7 @@ class Trials:
         """
         variants = len(self.plan.subsets) - 1
         self._size = source.size
+        self._began = self._limit.spent
         for samples in self._read(source):
             if self._sizes and self._is_over:
                 self._is_cut_short = True
@@ -116,8 +117,8 @@ class Trials:
     @property
     def pace(self) -> Pace:
         """What a sample took so far; nothing before the first answer."""
-        running = self._limit.spent - self._began - self._reading if not self._spent else self._spent - self._reading
-        return Pace(self._reading / max(1, sum(self._sizes)), running / self._runs if self._runs else 0.0)
+        running = (self._spent or self._limit.spent - self._began) - self._reading
+        return Pace(self._reading / max(1, sum(self._sizes)), running / max(1, self._runs))
 
     @property
     def _is_over(self) -> bool:
@@ -185,8 +186,8 @@ class Trials:
             raise TooLittleError(
                 "QK5005",
                 "the time was over before any layer was measured",
-                cause=f"of the time limit {max(self._limit.seconds or 0.0, 0.0):.3g} s were left when the model was "
-                "read, and a part of that is for comparing",
+                cause=f"of the time limit {max(self._limit.seconds or 0.0, 0.0):.3g} s were left for measuring and for "
+                "the comparison that follows",
                 hints=[
                     "--dry-run says how long measuring takes; give that to --time-limit",
                     "--calib takes ranges that are there already, instead of choosing them first",

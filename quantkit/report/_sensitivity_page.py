@@ -23,7 +23,8 @@ def page(found: Sensitivity) -> str:
 
 def _origin(found: Sensitivity) -> Section:
     """Where everything comes from, so that it can be made again."""
-    facts = {"model": found.path, "model content": found.model, "ranges": found.rule, "ranges sha256": found.calibration}
+    model = {"model": found.path, "model content": found.model}
+    facts = {**model, "ranges": found.rule, "ranges sha256": found.calibration}
     lines = [[name, fact] for facts_of in (facts, found.data, found.environment) for name, fact in facts_of.items()]
     body = table(["what", "is"], lines, names=2) + (listed(found.notes) if found.notes else "")
     return Section("origin", "Provenance", body)

@@ -154,7 +154,7 @@ def _other_rules(found: Sensitivity) -> Iterator[str]:
     """The command that tries other rules, where the one that was used takes much away from tensors."""
     if found.over_clipped:
         named = enumerated(found.over_clipped, _NAMED)
-        yield f"the ranges by {found.rule} let much of the energy saturate of {named}"
+        yield f"by the ranges of {found.rule}, much of the energy saturates in {named}"
         others = ",".join(rule for rule in _RULES if rule != found.rule)
         options = "" if found.target == "ort-cpu" else f" --target {found.target}"
         yield (
@@ -163,9 +163,7 @@ def _other_rules(found: Sensitivity) -> Iterator[str]:
         )
 
 
-_UNLABELLED = (
-    "whether the noise costs accuracy, only labels tell: --labels, or class folders; with --metric, name top1 too"
-)
+_UNLABELLED = "whether the noise costs accuracy, only labels tell: --labels, or class folders"
 
 
 def _differing(truth: MetricSummary) -> str:

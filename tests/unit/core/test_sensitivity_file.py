@@ -64,6 +64,7 @@ FOUND = Sensitivity(
     data={"source": "val"},
     environment={"threads": "2"},
     notes=("a note",),
+    over_clipped=("relu6",),
 )
 
 
@@ -87,6 +88,14 @@ def test_a_sensitivity_without_advice_or_extent_comes_back_as_it_was(validator: 
     sensitivity_file.save(bare, path)
     validator.validate(json.loads(path.read_text()))
     assert sensitivity_file.load(path) == bare
+
+
+def test_a_file_of_before_saturation_was_written_down_is_read(validator: Any, tmp_path: Path) -> None:
+    path, document = tmp_path / "sensitivity.json", sensitivity_file.document(FOUND)
+    del document["over_clipped"]
+    path.write_text(encoded(document))
+    validator.validate(json.loads(path.read_text()))
+    assert sensitivity_file.load(path) == replace(FOUND, over_clipped=())
 
 
 def test_the_schema_knows_every_finding(validator: Any) -> None:

@@ -24,6 +24,7 @@ from quantkit.pipeline.estimating import estimated
 from quantkit.pipeline.quantizing import quantize
 from quantkit.pipeline.sensing import Sensing
 from quantkit.pipeline.sensitivity import sensitivity
+from quantkit.report._sensitivity_text import left_undone
 from tests.fake_comparison import FakeSource
 from tests.onnx_models import random, results, written
 from tests.quantization import calibrated, ready, sqnr_db, with_ranges
@@ -218,7 +219,7 @@ def test_no_more_samples_are_read_than_asked_for() -> None:
 
 def test_time_that_is_over_leaves_the_worst_known_best() -> None:
     # Two rounds take about this many ticks of a clock that ticks whenever it is looked at.
-    found = measured(limit_s=40.0, clock=itertools.count(0.0, 1.0).__next__, batch=2)
+    found = measured(limit_s=120.0, clock=itertools.count(0.0, 1.0).__next__, batch=2)
     samples = [layer.samples for layer in found.worst_first if layer.samples]
     assert min(samples) < max(samples) <= 12
     noisiest = min(found.layers, key=lambda layer: layer.effects[SQNR].only.both or math.inf)
@@ -231,11 +232,38 @@ def test_time_that_is_over_leaves_the_worst_known_best() -> None:
 
 
 def test_a_first_look_that_is_cut_short_says_what_is_missing() -> None:
-    found = measured(limit_s=6.0, clock=itertools.count(0.0, 1.0).__next__)
+    found = measured(limit_s=24.0, clock=itertools.count(0.0, 1.0).__next__)
     assert found.extent is not None
     # How the layers do alone is asked first, so that there is something of every layer that had its turn.
     assert set(found.extent.partly) | {layer.node for layer in found.unmeasured} == {"a", "b", "pool", "fc"}
     assert any(own.only.both is not None for layer in found.layers for own in layer.effects.values())
+
+
+def test_the_comparison_is_within_the_time_on_fewer_samples() -> None:
+    cut = measured(limit_s=120.0, clock=itertools.count(0.0, 1.0).__next__, batch=2)
+    (compared,) = {summary.samples for point in cut.points for summary in point.metrics}
+    assert 8 <= compared < 12
+    assert cut.extent is not None
+    assert cut.extent.limit_s == 120.0
+    assert cut.extent.seconds < 120.0
+    assert f"compared: on {compared} of 12 samples, for which there was time" in left_undone(cut)
+
+
+def test_named_metrics_come_besides_those_that_apply() -> None:
+    labels = results(CNN, {"x": INPUTS})["y"].argmax(axis=1)
+    plain, named = measured(labels=labels), measured(labels=labels, metrics=("cosine",))
+    assert [measure.name for measure in named.measures] == [SQNR, "cosine"]
+    assert {own.metric for own in named.points[0].metrics} == {own.metric for own in plain.points[0].metrics}
+    assert named.points[0].metric("top1") is not None
+    assert named.advice == plain.advice
+
+
+def test_tensors_that_the_ranges_saturate_are_kept_in_mind() -> None:
+    known = ranges(CNN)
+    name = next(iter(known.tensors))
+    saturated = replace(known, tensors={**known.tensors, name: replace(known.tensors[name], notes=("over-clipped",))})
+    assert sensitivity(CNN, saturated, FakeSource(INPUTS), how=QUICK).over_clipped == (name,)
+    assert sensitivity(CNN, known, FakeSource(INPUTS), how=QUICK).over_clipped == ()
 
 
 def test_what_there_was_time_for_is_all_of_it(found: Sensitivity) -> None:

@@ -18,6 +18,7 @@ from quantkit.core.sensitivity_extent import Extent
 from quantkit.graph.choosable import Choosable
 from quantkit.graph.quantized_layers import LayeredPlacement
 from quantkit.pipeline.experiments import EVERYTHING, NOTHING, experiments
+from quantkit.pipeline.following import Following
 from quantkit.pipeline.trials import Limit, Switchboard, Trials
 from tests.fake_comparison import FakeEngine, FakeSource
 from tests.onnx_models import random
@@ -44,9 +45,11 @@ class FakeBoard(Switchboard):
         return {"y": samples.inputs["x"] + np.float32(noise)}
 
 
-def tried(seconds: float | None = None, batch: int = 4) -> tuple[Trials, Sequence[int]]:
+def tried(
+    seconds: float | None = None, batch: int = 4, following: Following | None = None
+) -> tuple[Trials, Sequence[int]]:
     board = FakeBoard()
-    trials = Trials(PLAN, {}, Limit(itertools.count(0.0, 1.0).__next__, seconds, 0.0))
+    trials = Trials(PLAN, {}, Limit(itertools.count(0.0, 1.0).__next__, seconds, 0.0), following)
     trials.run(board, FakeSource(INPUTS, batch=batch), None)
     return trials, board.asked
 
@@ -69,7 +72,7 @@ def test_from_the_second_batch_on_the_worst_layer_is_first() -> None:
     )
 
 
-@pytest.mark.parametrize("seconds", range(1, 60, 4))
+@pytest.mark.parametrize("seconds", range(5, 80, 4))
 def test_whenever_the_time_is_over_a_layers_figures_are_of_the_same_samples(seconds: int) -> None:
     trials, _ = tried(float(seconds))
     for number in range(len(PLAN.layers)):
@@ -81,7 +84,7 @@ def test_whenever_the_time_is_over_a_layers_figures_are_of_the_same_samples(seco
             assert effects.everything == pytest.approx(trials._value(EVERYTHING, "sqnr", min(counts)))
 
 
-@pytest.mark.parametrize("seconds", range(1, 40, 4))
+@pytest.mark.parametrize("seconds", range(5, 40, 4))
 def test_the_extent_says_what_there_was_no_time_for(seconds: int) -> None:
     trials, asked = tried(float(seconds))
     extent = trials.extent
@@ -98,6 +101,29 @@ def test_the_extent_says_what_there_was_no_time_for(seconds: int) -> None:
 def test_what_follows_the_measuring_is_no_part_of_its_time() -> None:
     trials, _ = tried(30.0)
     assert trials.extent.seconds == trials.extent.seconds > 0
+
+
+def test_time_for_what_follows_is_kept() -> None:
+    every, _ = tried(90.0)
+    less, _ = tried(90.0, following=Following(90.0, 3, making_s=30.0, loading_s=0.0, timing_s=0.0))
+    assert less.extent.is_cut_short
+    assert less.extent.runs < every.extent.runs
+    # A look at the clock is a second, and one more run has two.
+    assert less.extent.seconds <= 90.0 - 30.0 + 3
+
+
+def test_the_end_comes_within_a_layer_too() -> None:
+    layers = [set(PLAN.of_layer(number).values()) - {NOTHING, EVERYTHING} for number in range(len(PLAN.layers))]
+    ends = {tried(float(seconds))[1][-1] for seconds in range(5, 80)}
+    # Wherever the time is over, that run is the last, so that every subset is the last of some measurement.
+    assert ends >= set.union(*layers)
+
+
+def test_the_pace_tells_reading_from_running() -> None:
+    trials, _ = tried()
+    # Reading a batch and finding no other are a second each, by a clock that is looked at twice.
+    assert trials.pace.read_s == pytest.approx(4 / 10)
+    assert trials.pace.run_s > 0
 
 
 def test_noise_of_a_tensor_alone_is_a_share_of_the_signal() -> None:

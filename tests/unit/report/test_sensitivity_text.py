@@ -166,3 +166,32 @@ def test_fewer_samples_only_blur_the_order(counts: tuple[int, int], expected: st
     assert head == "the time limit of 2 s ended the measuring"
     assert last.startswith("the order is of all layers")
     assert expected in last
+
+
+def test_a_comparison_on_fewer_samples_for_want_of_time_is_told() -> None:
+    cut = replace(sensitivity(), extent=Extent(400, 300, 800, 2.0, limit_s=2.0))
+    assert "compared: on 200 of 400 samples, for which there was time" in left_undone(cut)
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        Advice(WON, SQNR, ("a", "b"), gains={SQNR: Margin(3.3, 2.9)}),
+        Advice(UNSEEN, "top1", (), ("a", "b"), GAINS, 0.0075),
+        Advice(NOT_WON, "top1"),
+    ],
+    ids=lambda advice: advice.finding,
+)
+def test_where_much_saturates_another_rule_comes_first(advice: Advice) -> None:
+    plain = replace(sensitivity(advice), path="a model.onnx", target="tensorrt", rule="percentile")
+    found = said(replace(plain, over_clipped=("relu6", "add")))
+    assert "by the ranges of percentile, much of the energy saturates in relu6, add" in found
+    assert "quantkit calibrate 'a model.onnx' --data DATA --method mse,max --target tensorrt" in found
+    assert found.startswith("try other ranges first; or else leave") == (advice.finding == WON)
+    assert "saturates" not in said(plain)
+    assert "--data DATA" not in said(plain)
+
+
+def test_where_nothing_is_lost_no_other_rule_is_needed() -> None:
+    found = replace(sensitivity(Advice(KEPT, "top1", tolerance=0.0075)), over_clipped=("relu6",))
+    assert "saturates" not in said(found)

@@ -100,6 +100,28 @@ def test_of_an_engine_the_record_is_shown(command: Command, name: str) -> None:
     assert (document["kind"], document["matches"], document["record"]["options"]) == ("engine", False, {"batch": 8})
 
 
+@pytest.mark.parametrize("name", ["entropy.qcal.json", "run.json"])
+def test_a_document_is_shown_whatever_it_is_called(command: Command, finished: Path, name: str) -> None:
+    Path("kept").write_bytes((finished / name).read_bytes())
+    # Which a run has beside it.
+    Path("samples.jsonl").write_bytes((finished / "samples.jsonl").read_bytes())
+    kept = command("inspect", "kept", "-v")
+    assert kept.exit_code == 0, kept.notes
+    plain = command("inspect", finished / name, "-v").output
+    assert kept.output.replace("kept", name) == plain.replace(str(finished / name), name)
+    assert command("inspect", "kept", "--target", "tensorrt").exit_code == 2
+
+
+def test_the_record_of_an_engine_that_is_called_otherwise_is_shown_without_its_plan(command: Command) -> None:
+    machine = Machine("10.3.0", "9.0", "NVIDIA H200")
+    save(b"a plan", Path("model.plan"), PlanRecord("ab" * 32, machine, "ab" * 32, {"batch": 8}))
+    Path("model.plan.json").rename("record")
+    assert "10.3.0" in command("inspect", "record").output
+    assert "a record lies beside its plan" in command("inspect", "record").output
+    document = command("inspect", "record", "--json").document
+    assert (document["path"], document["matches"]) == (None, None)
+
+
 @pytest.mark.parametrize("content", ["{}", "[", '{"schema": "other/1"}', '{"schema": 7}'])
 def test_json_of_another_kind_is_refused(command: Command, content: str) -> None:
     Path("x.json").write_text(content)
