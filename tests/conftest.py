@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,24 @@ ROOT = Path(__file__).resolve().parents[1]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``make golden`` rewrites the expected files; the change is reviewed as a diff."""
     parser.addoption("--update-golden", action="store_true", help="rewrite the files in tests/golden")
+
+
+def pytest_collection_finish() -> None:
+    """Forgets modules that pytest looked into for doctests but could not import, for want of an optional package.
+
+    It leaves them half made in `sys.modules`, where the code under test would find them.
+    """
+    for name in [name for name in sys.modules if name.startswith("quantkit.backends.")]:
+        parent, _, own = name.rpartition(".")
+        module = sys.modules.pop(name)
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            vars(sys.modules[parent]).pop(own, None)
+        else:
+            # Sound; whoever has it already and whoever imports it next are to see the same one.
+            sys.modules[name] = module
+            setattr(sys.modules[parent], own, module)
 
 
 @pytest.fixture

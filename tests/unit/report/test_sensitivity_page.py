@@ -88,7 +88,9 @@ def test_a_network_without_measured_layers_has_no_section() -> None:
 
 def test_what_to_do_comes_first_and_the_networks_that_were_made_last() -> None:
     body = section().body
-    assert body.index("What to do: leave the first layer of the list in FP32") < body.index('class="choice"')
+    assert body.index(
+        "What to do: try other ranges first; or else leave the first layer of the list in FP32"
+    ) < body.index('class="choice"')
     assert '<code class="flags">--exclude-nodes x</code>' in body
     assert body.index('class="choice"') < body.index("all: FP32")
 
