@@ -6,7 +6,7 @@ Needs TensorRT and a GPU when it is asked to build or run something, and neither
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from quantkit.core.comparison import Comparison
 from quantkit.core.errors import InternalError
 from quantkit.core.ports import BatchSource
 from quantkit.core.sample_hashes import SampleHashes
+from quantkit.core.text import enumerated
 from quantkit.core.trt_cache import TensorrtCache
 from quantkit.core.trt_cache_file import Origin
 from quantkit.core.trt_cache_text import parsed
@@ -104,7 +105,7 @@ class Engines:
             cache = self._injected(calibration)
             if missing := coverage(self.model, cache.scales).blocking:
                 # It is for want of scales then that TensorRT stays in floats.
-                _log.warning("no ranges for %s: %s", _some(missing), _NOT_FOUND_OUT)
+                _log.warning("no ranges for %s: %s", enumerated(missing, _MOST_LISTED), _NOT_FOUND_OUT)
                 return asked
             scales = injection.given(cache)
         placing = Placing(self.model, calibration, self._titled)
@@ -177,7 +178,8 @@ class Engines:
         else:
             cache = injection.readdressed(scales, self._backend().machine().tensorrt)
         if missing := coverage(self.model, cache.scales).blocking:
-            _log.warning("no scale for %s: what computes with them stays in FP16 or FP32", _some(missing))
+            named = enumerated(missing, _MOST_LISTED)
+            _log.warning("no scale for %s: what computes with them stays in FP16 or FP32", named)
         given, facts = injection.given(cache, way), {**facts, "given_as": way}
         made = self.built(to, self.model, scales=given, facts=facts, calibrated=calibrated)
         return replace(made, scaled=frozenset(cache.scales))
@@ -262,11 +264,6 @@ class Engines:
 
     def _titled(self, precision: Precision, title: str) -> TensorRtBackend:
         return replace(self._backend(precision), progress=titled(self.progress, title))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    return ", ".join(names[:_MOST_LISTED]) + more
 
 
 def cache_beside(plan: Path) -> Path:

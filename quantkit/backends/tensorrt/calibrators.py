@@ -53,7 +53,7 @@ class Calibrated:
         algorithm: which of TensorRT's rules.
         quantile: the share of the values that ``"percentile"`` keeps.
         regression_cutoff: its second parameter, as a share of the maximum; 1 keeps the quantile.
-        progress: told how many batches were fed.
+        progress: told how many samples were fed.
         model: digest of the FP32 model, which `save` puts on record.
 
     Raises:
