@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import reduce
@@ -28,6 +29,15 @@ class SampleId(NamedTuple):
 
     name: str
     digest: str
+
+
+def samples_digest(samples: Iterable[SampleId]) -> str:
+    """SHA-256, in hex, over names and digests: the order of files is no property of a data set.
+
+    Whether a model is compared on the samples that calibrated it is told by equal digests, so all are made here.
+    """
+    listed = "\n".join(f"{sample.name}\t{sample.digest}" for sample in sorted(samples))
+    return hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from quantkit.core.artifact import Artifact
 from quantkit.core.comparison import DOUBTFUL, Comparison, Latency, Subject
 from quantkit.core.errors import ModelError, UsageError
 from quantkit.core.ports import Backend, BatchSource, CoverageReader, Engine, Metric, Samples
-from quantkit.core.statistics import SampleId
+from quantkit.core.statistics import SampleId, samples_digest
 from quantkit.data.checked import checked
 from quantkit.data.inputs import fixed_batch, has_batch_axis
 from quantkit.data.iterables import wrapped
@@ -288,10 +287,8 @@ def _subject(name: str, model: Model, latency: Latency | None) -> Subject:
 
 def described(data: BatchSource, samples: Sequence[SampleId]) -> dict[str, str]:
     """What a comparison says about its data: where from, how prepared, and a digest of the samples in any order."""
-    # Sorted, as in a calibration's digest: the order of files is no property of a data set.
-    listed = "\n".join(f"{sample.name}\t{sample.digest}" for sample in sorted(samples))
     return {
         "preprocessing": canonical(data.preprocessing),
-        "samples_sha256": hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest(),
+        "samples_sha256": samples_digest(samples),
         "source": str(data),
     }

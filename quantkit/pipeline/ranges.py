@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -14,7 +13,7 @@ from quantkit.core.calibration import Calibration, Provenance
 from quantkit.core.errors import UsageError
 from quantkit.core.ports import Calibrator
 from quantkit.core.sample_hashes import SampleHashes
-from quantkit.core.statistics import Statistics
+from quantkit.core.statistics import Statistics, samples_digest
 
 PACKAGE = "quantkit.calibrators"
 
@@ -105,11 +104,10 @@ def refuse_unmatched(exceptions: Iterable[str], tensors: Iterable[str]) -> None:
 
 
 def _provenance(statistics: Statistics) -> Provenance:
-    names = "\n".join(f"{sample.name}\t{sample.digest}" for sample in statistics.samples)
     return Provenance(
         model=statistics.fingerprint.model,
         samples=len(statistics.samples),
-        samples_digest=hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
+        samples_digest=samples_digest(statistics.samples),
         preprocessing=statistics.fingerprint.preprocessing,
         environment=statistics.environment,
         synthetic=json.loads(statistics.fingerprint.preprocessing).get("synthetic") is True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from quantkit.backends.tensorrt._log import Kept
 from quantkit.backends.tensorrt._progress import BuildProgress
 from quantkit.core.arrays import Batch
 from quantkit.core.errors import DataError
-from quantkit.core.statistics import SampleId
+from quantkit.core.statistics import SampleId, samples_digest
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +92,9 @@ class Feed:
 
     def facts(self) -> dict[str, Any]:
         """What the scales were made of, as JSON values."""
-        listed = "\n".join(f"{sample.name}\t{sample.digest}" for sample in sorted(self.samples))
         return {
             "samples": len(self.samples),
-            "samples_digest": hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest(),
+            "samples_digest": samples_digest(self.samples),
             "batches": self._fed,
             "repeated": self._batches.repeated,
         }
