@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # Cc: control characters; Cf: direction marks and other invisible ones; Cs: half of a pair, which no encoding
 # has; Zl, Zp: line ends.
@@ -26,6 +26,29 @@ def printable(text: str) -> str:
 
 def _visible(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
+
+
+def loggable(text: str, ascii_for: Mapping[int, str] | None = None) -> str:
+    """`text` as `printable`, with nothing that a CI log takes for a command wherever in a line it stands.
+
+    Args:
+        text: of any origin.
+        ascii_for: letter → what stands for it where only ASCII may be written, as `str.maketrans` makes it.
+
+    >>> loggable("##[error] −1", str.maketrans({"−": "-"}))
+    '#\\\\x23[error] -1'
+    """
+    shown = printable(text).replace("##[", "#\\x23[")
+    return shown if ascii_for is None else shown.translate(ascii_for).encode("ascii", "backslashreplace").decode()
+
+
+def calm(line: str) -> str:
+    """A whole line that no CI log takes for a command, as it does where one begins with two colons.
+
+    >>> calm("  ::error::x"), calm("a::b")
+    ('  \\\\x3a:error::x', 'a::b')
+    """
+    return line.replace("::", "\\x3a:", 1) if line.lstrip().startswith("::") else line
 
 
 def shortened(text: str, limit: int) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from quantkit.core.comparison import Comparison
 from quantkit.core.ports import Renderer
-from quantkit.core.text import printable
+from quantkit.core.text import calm, loggable
 from quantkit.report._figures import Row, rows
 from quantkit.report._wording import Section, headline, model_names, sections
 
@@ -53,7 +53,8 @@ class TableRenderer:
         with console.capture() as captured:
             for part in self._parts(comparison):
                 console.print(part, markup=False, highlight=False, emoji=False)
-        return "".join(f"{_calm(line.rstrip())}\n" for line in captured.get().splitlines())
+        # Only now is it known where a long name was wrapped.
+        return "".join(f"{calm(line.rstrip())}\n" for line in captured.get().splitlines())
 
     def _parts(self, comparison: Comparison) -> Iterator[RenderableType]:
         yield self._text(headline(comparison), "bold")
@@ -107,9 +108,7 @@ class TableRenderer:
         return Text(self._shown(text), style)
 
     def _shown(self, text: str) -> str:
-        # A CI log takes what follows for a command, wherever in a line it stands.
-        shown = printable(text).replace("##[", "#\\x23[")
-        return shown.translate(_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii_only else shown
+        return loggable(text, _ASCII if self.ascii_only else None)
 
     def _width(self, text: str) -> int:
         return cell_len(self._shown(text))
@@ -117,11 +116,6 @@ class TableRenderer:
 
 def _label(row: Row) -> str:
     return f"  {row.label}" if row.detail else row.label
-
-
-def _calm(line: str) -> str:
-    """A line that no CI log takes for a command; only here is it known where a long name was wrapped."""
-    return line.replace("::", "\\x3a:", 1) if line.lstrip().startswith("::") else line
 
 
 plugin: type[Renderer] = TableRenderer

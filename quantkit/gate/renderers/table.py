@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from quantkit.core.comparison import DOUBTFUL
 from quantkit.core.ports import VerdictRenderer
-from quantkit.core.text import printable
+from quantkit.core.text import calm, loggable
 from quantkit.core.verdict import Check, Judgement, Verdict
 from quantkit.gate.renderers._words import RUN, figure, next_steps, remarks, title
 from quantkit.report.table import TableRenderer
@@ -39,7 +39,7 @@ class TableVerdicts:
 
     def render(self, judgement: Judgement) -> str:
         """The whole text."""
-        lines = [self._colored(self._calm(judgement.headline), judgement.verdict), ""]
+        lines = [self._colored(calm(judgement.headline), judgement.verdict), ""]
         for check in judgement.checks:
             first, *others = self._wrapped(check)
             lines += [f"{self._colored(f'{check.word:<{_INDENT}}', check.verdict)}{first}", *others]
@@ -75,15 +75,10 @@ class TableVerdicts:
             subsequent_indent=others,
             break_on_hyphens=False,
         )
-        return [self._calm(line) for line in lines or [first]]
+        return [calm(line) for line in lines or [first]]
 
     def _safe(self, text: str) -> str:
-        shown = printable(text).replace("##[", "#\\x23[")
-        return shown.translate(_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii_only else shown
-
-    def _calm(self, line: str) -> str:
-        """A CI log takes a line that starts with two colons for a command."""
-        return line.replace("::", "\\x3a:", 1) if line.lstrip().startswith("::") else line
+        return loggable(text, _ASCII if self.ascii_only else None)
 
     def _colored(self, text: str, verdict: Verdict) -> str:
         return f"{_COLORS[verdict]}{text}{_PLAIN}" if self.color else text
