@@ -15,3 +15,10 @@ Counts: TypeAlias = NDArray[np.int64]
 
 Batch: TypeAlias = Mapping[str, Array]
 """Input or output name → array; axis 0 counts samples wherever the model has a batch axis."""
+
+
+def same_values(mine: Array | None, theirs: Array | None) -> bool:
+    """Equal values, with NaN equal to itself; `None` equals `None` only."""
+    if mine is None or theirs is None:
+        return mine is theirs
+    return mine.dtype == theirs.dtype and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")

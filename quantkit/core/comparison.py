@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from quantkit.core.arrays import Array, Counts
+from quantkit.core.arrays import Array, Counts, same_values
 from quantkit.core.errors import UsageError
 from quantkit.core.figures import change, change_span, value, value_span
 from quantkit.core.leads import Lead
@@ -196,7 +194,7 @@ class Outcome:
             isinstance(other, Outcome)
             and (self.subject, self.metrics) == (other.subject, other.metrics)
             and self.rows.keys() == other.rows.keys()
-            and all(_same(column, other.rows[name]) for name, column in self.rows.items())
+            and all(same_values(column, other.rows[name]) for name, column in self.rows.items())
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -247,7 +245,7 @@ class Comparison:
             and (self.reference, self.candidates, self.samples) == (other.reference, other.candidates, other.samples)
             and (self.environment, self.data, self.notes) == (other.environment, other.data, other.notes)
             and (self.noise, self.leads, self.command) == (other.noise, other.leads, other.command)
-            and _same(self.labels, other.labels)
+            and same_values(self.labels, other.labels)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -266,13 +264,6 @@ class Comparison:
         header = ["model", "metric", self.reference.name, "candidate", "difference", "interval"]
         rows = [[outcome.subject.name, *_shown(summary)] for outcome in self.candidates for summary in outcome.metrics]
         return html_table(f"{len(self.samples)} samples against {self.reference.name}", header, rows)
-
-
-def _same(mine: Array | None, theirs: Array | None) -> bool:
-    """Equal values, with NaN equal to itself; `None` equals `None` only."""
-    if mine is None or theirs is None:
-        return mine is theirs
-    return mine.dtype == theirs.dtype and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
 
 
 def _shown(summary: MetricSummary) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from quantkit.core.arrays import Array
+from quantkit.core.arrays import Array, same_values
 from quantkit.core.comparison import Comparison, Interval, Latency, MetricSummary, Outcome
 from quantkit.core.timing import PERCENTILES, time_ratio
 from quantkit.core.tolerance import Tolerance
@@ -57,7 +57,7 @@ class Record:
         if not isinstance(other, Record):
             return NotImplemented
         mine, theirs = self._plain(), other._plain()
-        return mine == theirs and _same(self.outcomes, other.outcomes)
+        return mine == theirs and same_values(self.outcomes, other.outcomes)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -67,12 +67,6 @@ class Record:
 
     def _plain(self) -> tuple[object, ...]:
         return self.fp32, self.int8, self.unit, self.drop, self.discordant, self.calibration, self.environment
-
-
-def _same(mine: Array | None, theirs: Array | None) -> bool:
-    if mine is None or theirs is None:
-        return mine is theirs
-    return mine.dtype == theirs.dtype and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
 
 
 @dataclass(frozen=True, slots=True)
