@@ -155,6 +155,12 @@ class Subject:
     coverage: Coverage | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it is written for TensorRT and ran elsewhere, which shows its accuracy and not its speed."""
+        is_engine = self.coverage is not None and self.coverage.engine is not None
+        return self.provenance.get("quantkit.target") == "tensorrt" and not is_engine
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:

@@ -95,8 +95,7 @@ def refuse_elsewhere(what: str, outcome: Outcome) -> None:
     Raises:
         TooLittleError: it did.
     """
-    coverage, target = outcome.subject.coverage, outcome.subject.provenance.get("quantkit.target")
-    if target == "tensorrt" and coverage is not None and coverage.engine is None:
+    if outcome.subject.coverage is not None and outcome.subject.is_simulated:
         cause = "it is written for TensorRT, and ONNX Runtime ran it, which computes its Q/DQ pairs in floats"
         raise unmeasured(what, outcome, cause, "compare in TensorRT: --backend tensorrt")
 

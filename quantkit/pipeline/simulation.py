@@ -20,9 +20,8 @@ def notes_on_simulation(candidates: Iterable[Subject]) -> list[str]:
         coverage = candidate.coverage
         if coverage is None or coverage.engine is not None or not coverage.pairs:
             continue
-        elsewhere = candidate.provenance.get("quantkit.target") == "tensorrt"
-        if elsewhere or not coverage.integer:
-            alike.setdefault((elsewhere, coverage.integer > 0), []).append(candidate.name)
+        if candidate.is_simulated or not coverage.integer:
+            alike.setdefault((candidate.is_simulated, coverage.integer > 0), []).append(candidate.name)
     return [_note(names, elsewhere=elsewhere, some=some) for (elsewhere, some), names in alike.items()]
 
 

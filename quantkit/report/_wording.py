@@ -126,14 +126,8 @@ def _speeds(comparison: Comparison) -> list[str]:
     return [
         f"{subject.name}: {speed(ratio, subject, reference.name)}"
         for subject, ratio in found
-        if ratio and not _is_simulated(subject)
+        if ratio and not subject.is_simulated
     ]
-
-
-def _is_simulated(subject: Subject) -> bool:
-    """Whether it is written for TensorRT and ran elsewhere, which shows nothing about its speed."""
-    is_engine = subject.coverage is not None and subject.coverage.engine is not None
-    return subject.provenance.get("quantkit.target") == "tensorrt" and not is_engine
 
 
 def speed(ratio: Interval, subject: Subject, reference: str) -> str:
